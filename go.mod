@@ -1,0 +1,3 @@
+module github.com/wschannel/wschannel
+
+go 1.26.0
