@@ -1,0 +1,72 @@
+package streamchannel
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// Pipe forwards every message of a to b and every message of b to a, until one
+// of them ends or ctx is done. It is the only receiver of both meanwhile. It
+// returns when it has stopped using them.
+//
+// When one channel ends, Pipe forwards all that had arrived from it, closes
+// the other one, and returns nil if the end was clean, and otherwise the end's
+// error. What the other one still sends meanwhile has nowhere to go: it is
+// received, so that nobody waits for a send, and dropped.
+//
+// Without an end, Pipe closes neither, and both can be used further. It stops
+// when ctx is done, with an error that satisfies errors.Is(err, ctx.Err()), or
+// when a channel returns another error for a single message, with that error.
+// In each direction a message may then be lost that was received and not yet
+// accepted by the other channel. If several things happen at a time, the first
+// that Pipe meets with decides.
+//
+// Pipe holds one message in each direction, and receives the next one when the
+// other channel has accepted it. It runs in the calling goroutine and in one
+// more, which has ended when Pipe returns.
+func Pipe[T, U any](ctx context.Context, a Channel[T, U], b Channel[U, T]) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var once sync.Once
+	var result error
+	finish := func(err error, closeOther func() error) {
+		// Once: what the second direction meets with is the work of the first.
+		once.Do(func() {
+			stop()
+			result = err
+			if errors.Is(err, ErrClosed) {
+				closed := closeOther()
+				if clean(err) {
+					result = closed
+				}
+			}
+		})
+	}
+
+	var other sync.WaitGroup
+	other.Go(func() { finish(forward(ctx, b, a), a.Close) })
+	finish(forward(ctx, a, b), b.Close)
+	other.Wait()
+	return result
+}
+
+// forward sends to dst what it receives from src, until src ends or one of them
+// fails. It does not stop when dst ends, but drains src: the peer there may be
+// waiting for a send, and would not receive the rest of what dst had sent.
+func forward[M any](ctx context.Context, src Stream[M], dst Sink[M]) error {
+	for open := true; ; {
+		m, err := src.Receive(ctx)
+		if err != nil {
+			return err
+		}
+		if !open {
+			continue
+		}
+		if err := dst.Send(ctx, m); errors.Is(err, ErrClosed) {
+			open = false
+		} else if err != nil {
+			return err
+		}
+	}
+}
