@@ -1,0 +1,90 @@
+package handshake
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// AppendResponse appends to dst the whole response that accepts a handshake
+// (RFC 6455 §4.2.2), up to and including the empty line: key is the request's,
+// protocol the selected subprotocol or "", and extra the program's own header
+// fields, which come sorted by name and with their values in order.
+//
+// The error is a [MisuseError], and dst is returned as it was: protocol is no
+// token, or an extra field is malformed or belongs to the handshake.
+func AppendResponse(dst []byte, key, protocol string, extra map[string][]string) ([]byte, error) {
+	names, err := checkHeader(extra)
+	if err != nil {
+		return dst, err
+	}
+	if protocol != "" {
+		if err := CheckProtocols([]string{protocol}); err != nil {
+			return dst, err
+		}
+	}
+
+	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\n"...)
+	dst = appendField(dst, nameUpgrade, "websocket")
+	dst = appendField(dst, nameConnection, "Upgrade")
+	dst = appendField(dst, nameAccept, Sign(key))
+	if protocol != "" {
+		dst = appendField(dst, nameProtocol, protocol)
+	}
+	for _, name := range names {
+		for _, value := range extra[name] {
+			dst = appendField(dst, name, value)
+		}
+	}
+	return append(dst, "\r\n"...), nil
+}
+
+func appendField(dst []byte, name, value string) []byte {
+	dst = append(dst, name...)
+	dst = append(dst, ": "...)
+	dst = append(dst, value...)
+	return append(dst, "\r\n"...)
+}
+
+// CheckResponse checks the server's answer to a handshake with this key and
+// these subprotocols, and without extensions (RFC 6455 §4.1: "the client MUST
+// validate the server's response"). It returns the subprotocol that the server
+// selected; "" says that it selected none, which it may.
+func CheckResponse(statusCode int, header map[string][]string, key string, offered []string) (protocol string, err *Error) {
+	fail := func(text string) (string, *Error) {
+		return "", &Error{StatusCode: statusCode, Header: header, Text: text}
+	}
+	if statusCode != 101 {
+		return fail("the server must answer with status 101; got " + strconv.Itoa(statusCode))
+	}
+	f := readFields(header)
+	if upgrade, _ := one(f.upgrade); !equalFold(upgrade, "websocket") {
+		return fail("the response's Upgrade header must be \"websocket\"" + got(f.upgrade))
+	}
+	if !contains(f.connection, "upgrade") {
+		return fail("the response's Connection header must contain \"Upgrade\"" + got(f.connection))
+	}
+	want := Sign(key)
+	if accept, _ := one(f.accept); accept != want {
+		return fail("the response's Sec-WebSocket-Accept header must be " + quote(want) + got(f.accept))
+	}
+	// "If the response includes … the use of an extension that was not present
+	// in the client's handshake …, the client MUST _Fail the WebSocket
+	// Connection_."
+	for extension := range elements(f.extensions) {
+		return fail("the response must accept no extension, as none was offered; got " + quote(extension))
+	}
+	if len(f.protocol) == 0 {
+		return "", nil
+	}
+	// RFC 6455 §11.3.4: the field "MUST NOT appear more than once in an HTTP
+	// response". §4.2.2: an empty one is not the same as none.
+	protocol, once := one(f.protocol)
+	switch {
+	case len(offered) == 0:
+		return fail("the response must select no subprotocol, as none was offered" + got(f.protocol))
+	case !once || !slices.Contains(offered, protocol):
+		return fail("the response must select one subprotocol of " + quote(strings.Join(offered, ", ")) + got(f.protocol))
+	}
+	return protocol, nil
+}
