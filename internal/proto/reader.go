@@ -1,0 +1,393 @@
+package proto
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/wschannel/wschannel/internal/wire"
+	"github.com/wschannel/wschannel/status"
+)
+
+// MinBuffer is the least length in bytes of a Reader's buffer: a whole control
+// frame has to fit in.
+const MinBuffer = wire.MaxHeader + wire.MaxControl
+
+// A Config is what a [Reader] is made for.
+type Config struct {
+	Server        bool // we are the server, so that frames have to be masked
+	MessageLimit  int  // the longest message that is collected, in bytes; negative: any
+	FragmentLimit int  // the most frames that a collected message may have; negative: any
+}
+
+// A Reader is the receiving half of a connection. The transport asks for
+// [Reader.Space], puts bytes there, says how many with [Reader.Filled], and
+// calls [Reader.Next] until it returns More. How bytes are cut into pieces
+// never changes what comes out, except the sizes of the Parts and, when a
+// Violation ends a streamed message, how much of it came in Parts before.
+//
+// A message is either collected whole (the default) or streamed in parts:
+// [Reader.Collect] and [Reader.Stream] choose, and give the memory. Both may be
+// called whenever the transport is not filling Space; a message that is under
+// way goes on where it was.
+type Reader struct {
+	cfg Config
+
+	buf      []byte // the transport's bytes; buf[from:to] is not parsed yet
+	from, to int
+	direct   bool // Space lent the tail of dst instead of buf
+
+	// The frame under way.
+	head    wire.Header
+	inFrame bool
+	left    uint64 // bytes of its payload still to come
+	pos     int    // where in the masking key we are
+
+	discarding bool // every message is dropped
+
+	// The message under way.
+	opcode   wire.Opcode // Text or Binary; Continuation when there is none
+	size     uint64      // bytes of payload that its frames have claimed
+	frames   int
+	heads    int // length of the headers that stood before what is held of it
+	text     UTF8
+	started  bool // Start was returned for it
+	skipping bool // what is left of it is dropped
+
+	// Where its payload goes.
+	streaming bool
+	waiting   bool // a message beyond the limits is left where it is
+	dst       []byte
+	base      int    // how much of dst stood there before
+	lent      bool   // dst is memory that Collect brought, otherwise base is 0
+	kept      []byte // what is to be streamed before anything that comes
+
+	broken *wire.Violation // found by Filled, reported by Next
+	over   bool
+}
+
+// NewReader returns a Reader that lends buf, of at least [MinBuffer] bytes, to
+// the transport.
+func NewReader(cfg Config, buf []byte) Reader {
+	if len(buf) < MinBuffer {
+		panic("proto: buffer too short")
+	}
+	return Reader{cfg: cfg, buf: buf}
+}
+
+// Collect makes the next message come whole, as one Message event, appended to
+// dst; a nil dst stands for new memory. A message that began to be streamed is
+// dropped first.
+func (r *Reader) Collect(dst []byte) {
+	r.waiting = false
+	r.Skip()
+	r.Release()
+	if r.streaming {
+		r.streaming, r.dst, r.kept = false, r.kept, nil
+	}
+	if r.lent = cap(dst) > 0; r.lent {
+		r.dst, r.base = append(dst, r.dst...), len(dst)
+	}
+}
+
+// CollectAhead is Collect(nil) on behalf of nobody yet. A frame with which a
+// message exceeds the limits stays where it is, for it may still be streamed:
+// Next returns TooLong until Collect, Stream or Discard is called.
+func (r *Reader) CollectAhead() {
+	r.Collect(nil)
+	r.waiting = true
+}
+
+// Stream makes the message under way, or the next one, come in pieces: one
+// Start, then one Part for this call, of at most len(p) bytes and in p. A nil
+// p asks for the Start alone. Without memory for a Part, More stands for a call
+// of Stream: payload waits in the buffer, and what is behind it too.
+func (r *Reader) Stream(p []byte) {
+	r.Release()
+	if !r.streaming {
+		r.streaming, r.kept = true, r.dst
+	}
+	r.dst = p[:0:len(p)]
+}
+
+// Skip drops what is left of a message that began to be streamed.
+func (r *Reader) Skip() {
+	if r.streaming && r.started {
+		r.skipping = true
+		r.dst, r.kept, r.heads = r.dst[:0], nil, 0
+	}
+}
+
+// Discard drops every message from now on, the one under way included; control
+// frames still come.
+func (r *Reader) Discard() {
+	r.Collect(nil)
+	r.discarding, r.dst, r.heads = true, nil, 0
+	r.skipping = r.opcode != wire.Continuation
+}
+
+// Release gives up the memory that Collect or Stream brought: what it holds of
+// an unfinished message moves into memory of the Reader's own. To collect goes
+// on there; to stream waits for the next call of Stream.
+func (r *Reader) Release() {
+	switch {
+	case r.streaming:
+		r.kept = append(r.kept, r.dst...)
+		r.dst = nil
+	case r.lent:
+		r.dst = append([]byte(nil), r.dst[r.base:]...)
+		r.base, r.lent = 0, false
+	}
+}
+
+// Held returns how many bytes from the wire the Reader holds: unparsed ones and
+// those of an unfinished message, with the headers of its frames.
+func (r *Reader) Held() int {
+	return r.to - r.from + r.heads + len(r.kept) + len(r.dst) - r.base
+}
+
+// Space returns where the transport must put the next bytes: a part of the
+// buffer, or the place in the message where they belong if the frame under way
+// is at least as long as the buffer. It is valid until the next call of any
+// other method, and empty only if payload that waits for a call of Stream fills
+// the buffer.
+func (r *Reader) Space() []byte {
+	r.direct = false
+	r.to = copy(r.buf, r.buf[r.from:r.to])
+	r.from = 0
+	if r.to == 0 && r.inFrame && !r.skipping && r.left >= uint64(len(r.buf)) {
+		if room := r.room(); len(room) > 0 {
+			r.direct = true
+			return room[:min(uint64(len(room)), r.left)]
+		}
+	}
+	return r.buf[r.to:]
+}
+
+// room returns the free tail of dst, if it is worth reading into.
+func (r *Reader) room() []byte {
+	if r.streaming {
+		if len(r.kept) > 0 || cap(r.dst) < len(r.buf) {
+			return nil
+		}
+	} else if cap(r.dst)-len(r.dst) < len(r.buf) {
+		// Memory grows with what was received, never with what was claimed.
+		r.dst = slices.Grow(r.dst, int(min(r.left, uint64(max(len(r.dst)-r.base, len(r.buf))))))
+	}
+	return r.dst[len(r.dst):cap(r.dst)]
+}
+
+// Filled says that the transport has put n bytes at the beginning of the last
+// Space.
+func (r *Reader) Filled(n int) {
+	switch {
+	case r.over: // what comes after a close frame is dropped
+	case !r.direct:
+		r.to += n
+	default:
+		r.dst = r.dst[:len(r.dst)+n]
+		if v := r.take(r.dst[len(r.dst)-n:]); r.broken == nil {
+			r.broken = v
+		}
+	}
+}
+
+// Next returns what the bytes received so far amount to.
+func (r *Reader) Next() Event {
+	for !r.over {
+		if r.broken != nil {
+			return r.violated(r.broken)
+		}
+		if r.streaming && !r.skipping && r.opcode != wire.Continuation {
+			switch {
+			case !r.started:
+				r.started = true
+				return Event{Kind: Start, Opcode: r.opcode}
+			case cap(r.dst) == 0 && (r.inFrame || len(r.kept) > 0):
+				return Event{Kind: More}
+			case len(r.kept) > 0:
+				return r.partOfKept()
+			}
+		}
+		if !r.inFrame {
+			if ev, ok := r.header(); ok {
+				return ev
+			}
+		} else if ev, ok := r.payload(); ok {
+			return ev
+		}
+	}
+	return Event{Kind: Over}
+}
+
+// header parses the header of the next frame, and the whole of a control
+// frame. It returns false if a data frame begins.
+func (r *Reader) header() (Event, bool) {
+	h, n, err := wire.ParseHeader(r.buf[r.from:r.to])
+	if err != nil {
+		return Event{Kind: More}, true
+	}
+	v := wire.Check(h, wire.State{Server: r.cfg.Server, Fragmented: r.opcode != wire.Continuation})
+	if v == nil && !h.Opcode.Control() {
+		if v = r.begin(h); v != nil && r.waiting {
+			return Event{Kind: TooLong}, true
+		}
+	}
+	if v != nil {
+		return r.violated(v), true
+	}
+	if !h.Opcode.Control() {
+		r.from += n
+		if !r.skipping {
+			r.heads += n
+		}
+		return Event{}, false
+	}
+	end := r.from + n + int(h.Length)
+	if r.to < end {
+		return Event{Kind: More}, true
+	}
+	body := r.buf[r.from+n : end]
+	r.from = end
+	if h.Masked {
+		wire.Mask(body, h.Key, 0)
+	}
+	return r.control(h.Opcode, body), true
+}
+
+func (r *Reader) control(op wire.Opcode, body []byte) Event {
+	switch op {
+	case wire.Ping:
+		return Event{Kind: Ping, Data: body}
+	case wire.Pong:
+		return Event{Kind: Pong, Data: body}
+	}
+	code, reason, v := wire.ParseClose(body)
+	if v != nil {
+		return r.violated(v)
+	}
+	r.end()
+	return Event{Kind: Close, Code: code, Data: reason}
+}
+
+// begin takes up a data frame. The limits are for what has to be held in
+// memory, so they do not bind a message that is streamed or dropped.
+func (r *Reader) begin(h wire.Header) *wire.Violation {
+	if r.discarding {
+		r.started, r.skipping = true, true
+	}
+	if !r.streaming && !r.started {
+		limit := uint64(r.cfg.MessageLimit)
+		switch {
+		case h.Length > limit-r.size:
+			return tooBig("message of " + strconv.FormatUint(r.size+h.Length, 10) +
+				" bytes or more, the limit is " + strconv.FormatUint(limit, 10))
+		case r.frames == r.cfg.FragmentLimit:
+			return tooBig("message in more than " + strconv.Itoa(r.frames) + " fragments")
+		}
+		r.size += h.Length
+		r.frames++
+	}
+	if h.Opcode != wire.Continuation {
+		r.opcode = h.Opcode
+	}
+	r.head, r.inFrame, r.left, r.pos = h, true, h.Length, 0
+	return nil
+}
+
+// payload hands on what has arrived of the frame under way. It returns false
+// if the frame ended and nothing is to be reported.
+func (r *Reader) payload() (Event, bool) {
+	p := r.buf[r.from:r.to]
+	if uint64(len(p)) > r.left {
+		p = p[:r.left]
+	}
+	if r.streaming && !r.skipping {
+		p = p[:min(len(p), cap(r.dst)-len(r.dst))]
+	}
+	r.from += len(p)
+	if v := r.take(p); v != nil {
+		return r.violated(v), true
+	}
+	if !r.skipping {
+		r.dst = append(r.dst, p...)
+	}
+	ended := r.left == 0
+	last := ended && r.head.Fin
+	r.inFrame = !ended
+	if last && !r.text.Done() {
+		return r.violated(notUTF8("text message ends inside a character")), true
+	}
+	switch {
+	case r.skipping:
+		if last {
+			r.reset()
+		}
+	case r.streaming:
+		if last || len(r.dst) > 0 {
+			return r.part(r.dst, last), true
+		}
+	case last:
+		return r.message(), true
+	}
+	return Event{Kind: More}, !ended
+}
+
+// take unmasks and checks p, the next bytes of the frame under way, in place.
+func (r *Reader) take(p []byte) *wire.Violation {
+	r.left -= uint64(len(p))
+	if r.head.Masked {
+		r.pos = wire.Mask(p, r.head.Key, r.pos)
+	}
+	if r.opcode == wire.Text && !r.text.Valid(p) {
+		return notUTF8("text message with bytes that are not UTF-8")
+	}
+	return nil
+}
+
+func (r *Reader) message() Event {
+	ev := Event{Kind: Message, Opcode: r.opcode, Data: r.dst}
+	r.dst, r.base, r.lent = nil, 0, false
+	r.reset()
+	return ev
+}
+
+func (r *Reader) part(p []byte, last bool) Event {
+	r.dst, r.heads = nil, 0
+	if last {
+		r.reset()
+	}
+	return Event{Kind: Part, Data: p, Last: last}
+}
+
+func (r *Reader) partOfKept() Event {
+	n := copy(r.dst[:cap(r.dst)], r.kept)
+	if r.kept = r.kept[n:]; len(r.kept) == 0 {
+		r.kept = nil // do not hold its memory until the message ends
+	}
+	return r.part(r.dst[:n], false)
+}
+
+// reset forgets the message that has ended.
+func (r *Reader) reset() {
+	r.opcode, r.size, r.frames, r.heads = wire.Continuation, 0, 0, 0
+	r.started, r.skipping = false, false
+}
+
+func (r *Reader) violated(v *wire.Violation) Event {
+	r.end()
+	return Event{Kind: Violation, Violation: v}
+}
+
+func (r *Reader) end() {
+	r.over, r.inFrame = true, false
+	r.from = r.to
+	r.dst, r.base, r.lent, r.kept, r.heads = nil, 0, false, nil, 0
+}
+
+func tooBig(text string) *wire.Violation {
+	return &wire.Violation{Code: status.MessageTooBig, Section: "7.4.1", Text: text}
+}
+
+func notUTF8(text string) *wire.Violation {
+	return &wire.Violation{Code: status.InvalidFramePayloadData, Section: "8.1", Text: text}
+}

@@ -1,0 +1,91 @@
+package proto
+
+import (
+	"unicode/utf8"
+
+	"github.com/wschannel/wschannel/internal/wire"
+	"github.com/wschannel/wschannel/status"
+)
+
+// A Writer builds the frames that one endpoint sends. It keeps what decides
+// the next frame's header: the role, and whether a message is under way.
+// Appending never fails; the caller sees to the order that RFC 6455 §5.4 asks
+// for, and a Writer that is asked for an illegal frame panics.
+type Writer struct {
+	masked     bool
+	fragmented bool // a message has begun and not ended
+}
+
+// NewWriter returns the Writer of a server, or of a client, which has to mask.
+func NewWriter(server bool) Writer { return Writer{masked: !server} }
+
+// Masked reports whether frames are masked, so that key is used at all.
+func (w *Writer) Masked() bool { return w.masked }
+
+// AppendHeader appends the header of a data frame with a payload of n bytes
+// that the caller sends itself: of a whole message if fin is true and no
+// message is under way, otherwise of its first, next or last fragment (§5.4).
+func (w *Writer) AppendHeader(dst []byte, op wire.Opcode, fin bool, n int, key [4]byte) []byte {
+	if op != wire.Text && op != wire.Binary {
+		panic("proto: a data frame is text or binary")
+	}
+	if w.fragmented {
+		op = wire.Continuation
+	}
+	w.fragmented = !fin
+	return w.appendHeader(dst, op, fin, n, key)
+}
+
+// AppendMessage appends a whole message as one frame.
+func (w *Writer) AppendMessage(dst []byte, op wire.Opcode, payload []byte, key [4]byte) []byte {
+	if w.fragmented {
+		panic("proto: message inside a fragmented message")
+	}
+	return w.AppendFragment(dst, op, true, payload, key)
+}
+
+// AppendFragment appends the first, next or last frame of a fragmented message.
+func (w *Writer) AppendFragment(dst []byte, op wire.Opcode, fin bool, payload []byte, key [4]byte) []byte {
+	return w.appendPayload(w.AppendHeader(dst, op, fin, len(payload), key), payload, key)
+}
+
+// AppendControl appends a ping or pong of at most [wire.MaxControl] bytes;
+// control frames may stand between the fragments of a message (§5.5).
+func (w *Writer) AppendControl(dst []byte, op wire.Opcode, payload []byte, key [4]byte) []byte {
+	if op != wire.Ping && op != wire.Pong || len(payload) > wire.MaxControl {
+		panic("proto: neither ping nor pong, or too long for one")
+	}
+	return w.appendPayload(w.appendHeader(dst, op, true, len(payload), key), payload, key)
+}
+
+// AppendClose appends a close frame (§5.5.1), with an empty body for
+// [status.NoStatusReceived]. Any other code has to be valid; the reason is at
+// most [wire.MaxReason] bytes of UTF-8, and needs a code.
+func (w *Writer) AppendClose(dst []byte, code status.Code, reason string, key [4]byte) []byte {
+	switch {
+	case code == status.NoStatusReceived && reason == "":
+	case !code.Valid(), len(reason) > wire.MaxReason, !utf8.ValidString(reason):
+		panic("proto: code or reason that a close frame cannot carry")
+	}
+	var body [wire.MaxControl]byte
+	payload := wire.AppendClose(body[:0], code, reason)
+	return w.appendPayload(w.appendHeader(dst, wire.Close, true, len(payload), key), payload, key)
+}
+
+func (w *Writer) appendHeader(dst []byte, op wire.Opcode, fin bool, n int, key [4]byte) []byte {
+	return wire.AppendHeader(dst, wire.Header{
+		Fin:    fin,
+		Opcode: op,
+		Masked: w.masked,
+		Key:    key,
+		Length: uint64(n),
+	})
+}
+
+func (w *Writer) appendPayload(dst, payload []byte, key [4]byte) []byte {
+	dst = append(dst, payload...)
+	if w.masked {
+		wire.Mask(dst[len(dst)-len(payload):], key, 0)
+	}
+	return dst
+}
