@@ -1,0 +1,162 @@
+//go:build !js
+
+package wschannel
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/wschannel/wschannel/internal/proto"
+	"github.com/wschannel/wschannel/internal/wire"
+)
+
+const (
+	// attendAfter is how long nobody has to receive until the channel is
+	// attended to.
+	attendAfter = 100 * time.Millisecond
+	// pollInterval is how often a socket is asked for errors while nothing is
+	// read because the receive buffer is full.
+	pollInterval = time.Second
+	// salvageTime is how long a channel whose writing has failed is read on.
+	salvageTime = 100 * time.Millisecond
+)
+
+// An attention decides when to attend to a channel: to read it while nobody
+// receives, so that pings are answered and an end is noticed. A receiver that
+// leaves sets the timer if it is not running; the timer looks whether anybody
+// has received in the meantime. So receiving costs an atomic or two.
+type attention struct {
+	timer    *time.Timer   // nil if there is no receive buffer
+	state    atomic.Int32  // of the timer: unset, set or polling
+	receives atomic.Uint64 // how many receives there were
+	seen     atomic.Uint64 // how many when the timer was set
+}
+
+const (
+	timerUnset int32 = iota
+	timerSet
+	timerPolling // it is set, to look after a socket that is not read
+)
+
+// awaitReceiver sets the timer when a receiver has left.
+func (e *engine) awaitReceiver() {
+	a := &e.attention
+	if a.timer == nil {
+		return
+	}
+	if s := a.state.Load(); s != timerSet && a.state.CompareAndSwap(s, timerSet) {
+		a.remind(e, attendAfter)
+	}
+}
+
+func (a *attention) remind(e *engine, after time.Duration) {
+	a.seen.Store(a.receives.Load())
+	if !isClosed(e.done) {
+		a.timer.Reset(after)
+	}
+}
+
+// considerAttending runs when the timer fires.
+func (e *engine) considerAttending() {
+	a := &e.attention
+	if isClosed(e.done) {
+		return
+	}
+	if e.present.Load() == 0 && a.receives.Load() != a.seen.Load() {
+		a.remind(e, attendAfter)
+		return
+	}
+	// From now on a receiver that leaves sets the timer, and only then is it
+	// looked whether one is there.
+	a.state.Store(timerUnset)
+	if e.present.Load() == 0 {
+		e.attend()
+	}
+}
+
+var errGiveWay = errors.New("wschannel: a receiver has come")
+
+// attend reads until a receiver comes, the channel ends, or the receive buffer
+// is full. In the last case the socket is looked after by a timer. Somebody who
+// is reading already makes it return at once.
+func (e *engine) attend() {
+	if !e.reading.try() {
+		return
+	}
+	full := e.readAhead(func() error {
+		if e.present.Load() > 0 {
+			return errGiveWay
+		}
+		return e.undecided()
+	})
+	e.reading.release()
+	if !full {
+		return
+	}
+	if err := socketError(e.conn); err != nil {
+		e.lose(err)
+		return
+	}
+	if a := &e.attention; a.state.CompareAndSwap(timerUnset, timerPolling) {
+		a.remind(e, pollInterval)
+	}
+}
+
+// readAhead reads into the inbox until may objects, the transport fails, or
+// the receive buffer is full: it can hold no message beyond the limits either.
+func (e *engine) readAhead(may func() error) (full bool) {
+	defer e.in.Release()
+	if e.fresh {
+		e.fresh, e.begun = false, e.in.Held()
+	}
+	var part []byte
+	for {
+		if e.streaming {
+			if part == nil {
+				part = make([]byte, readBuffer)
+			}
+			e.in.Stream(part)
+		} else {
+			e.in.CollectAhead()
+		}
+		switch ev := e.in.Next(); ev.Kind {
+		case proto.Message:
+			e.inbox.add(wire.Header{Fin: true, Opcode: ev.Opcode, Masked: e.server}, ev.Data)
+		case proto.Part:
+			e.inbox.add(wire.Header{Fin: ev.Last, Opcode: wire.Continuation, Masked: e.server}, ev.Data)
+			e.streaming = !ev.Last
+		case proto.More, proto.Over:
+			// What a receiver has begun to read takes no room.
+			held := e.in.Held()
+			e.begun = min(e.begun, held)
+			room := e.set.receiveBuffer - e.inbox.size() - (held - e.begun)
+			if room <= 0 {
+				return true
+			}
+			if e.fill(context.Background(), room, may) != nil {
+				return false
+			}
+		case proto.TooLong:
+			return true // the next receiver may want to stream it
+		default:
+			e.handle(ev)
+		}
+	}
+}
+
+// salvage ends a channel whose writing has failed, and waits for that. The peer
+// may have closed, or sent its last messages, before it went away: what can be
+// had without much waiting is read first.
+func (e *engine) salvage(cause error) {
+	defer time.AfterFunc(salvageTime, func() { e.lose(cause) }).Stop()
+	select {
+	case e.reading <- struct{}{}:
+		e.readAhead(e.undecided)
+		e.reading.release()
+		e.lose(cause)
+	case <-e.done:
+	}
+	<-e.done
+}

@@ -1,0 +1,153 @@
+//go:build !js
+
+package wschannel
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wschannel/wschannel/status"
+)
+
+// A halfBroken connection can be read; writing to it takes a while and fails.
+type halfBroken struct {
+	net.Conn
+	fail chan struct{}
+}
+
+func (c *halfBroken) Write([]byte) (int, error) {
+	<-c.fail
+	return 0, syscall.EPIPE
+}
+
+// A failing write is the end, but what the peer had sent before it went away is
+// looked for first.
+func TestWritingFails(t *testing.T) {
+	closed := CloseError{Code: 4000, Reason: "bye", Remote: true}
+	for _, tt := range []struct {
+		name     string
+		receiver bool
+		peer     func(p *peer)
+		after    time.Duration
+		received []string
+		want     *CloseError // nil: lost because of the write
+	}{
+		{"receiver, silence", true, func(p *peer) {}, salvageTime, nil, nil},
+		{"receiver, message", true, func(p *peer) { p.send(textFrame, "last") }, salvageTime, []string{"last"}, nil},
+		{"receiver, hang-up", true, func(p *peer) { p.conn.Close() }, 0, nil, nil},
+		{"receiver, close", true, func(p *peer) {
+			p.send(textFrame, "last")
+			p.sendClose(4000, "bye")
+		}, 0, []string{"last"}, &closed},
+		{"nobody, silence", false, func(p *peer) {}, salvageTime, nil, nil},
+		{"nobody, hang-up", false, func(p *peer) {
+			p.send(textFrame, "last")
+			p.conn.Close()
+		}, 0, []string{"last"}, nil},
+		{"nobody, close", false, func(p *peer) {
+			p.send(textFrame, "last")
+			time.Sleep(salvageTime - 1)
+			p.sendClose(4000, "bye")
+		}, salvageTime - 1, []string{"last"}, &closed},
+		{"nobody, more than can be kept", false, func(p *peer) {
+			go p.conn.Write(p.frame(binaryFrame, strings.Repeat("x", 10_000)))
+		}, 0, nil, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, role Role) {
+				near, far := net.Pipe()
+				conn := &halfBroken{near, make(chan struct{})}
+				c := newOn(t, conn, role, silentWith(1000))
+				p := newPeer(t, far, RoleClient+RoleServer-role)
+				failing := async(func() error { return c.SendText(t.Context(), "fails") })
+				synctest.Wait()
+				waiting := async(func() error { return c.SendText(t.Context(), "behind") })
+				var got []string
+				var received <-chan error
+				if tt.receiver {
+					received = async(func() error {
+						for {
+							m, err := c.Receive(t.Context())
+							if err != nil {
+								return err
+							}
+							got = append(got, string(m.Data))
+						}
+					})
+				}
+				synctest.Wait()
+				close(conn.fail)
+				began := time.Now()
+				synctest.Wait() // the first cause wins
+				tt.peer(p)
+				err := <-failing
+				wantAfter(t, "Send returned", began, tt.after)
+				if w := <-waiting; w != err || c.Err() != err {
+					t.Errorf("Send: %v, a Send that waited: %v, Err: %v", err, w, c.Err())
+				}
+				if tt.receiver {
+					if r := <-received; r != err {
+						t.Errorf("Send: %v, Receive: %v", err, r)
+					}
+					if strings.Join(got, "|") != strings.Join(tt.received, "|") {
+						t.Errorf("received %q, want %q", got, tt.received)
+					}
+				} else {
+					for _, m := range tt.received {
+						wantMessage(t, c, m)
+					}
+				}
+				if tt.want != nil {
+					wantCloseError(t, "Send", err, *tt.want)
+					wantOver(t, c, *tt.want)
+				} else {
+					wantLost(t, c, err, syscall.EPIPE)
+				}
+			})
+		})
+	}
+}
+
+// A connection that somebody else has closed is lost, not closed by this side:
+// programs mute net.ErrClosed.
+func TestConnectionClosedUnderneath(t *testing.T) {
+	for _, on := range connectors[1:4] {
+		t.Run(on.name, func(t *testing.T) {
+			eachRole(t, func(t *testing.T, role Role) {
+				for _, how := range []string{"Receive", "Send", "nobody"} {
+					c, _ := withPeer(t, on.connect, role, nil)
+					received := make(chan error, 1)
+					if how == "Receive" {
+						go func() { received <- receiveError(c) }()
+						eventually(t, "a receiver", receiverWaits(c))
+					}
+					c.Underlying().Close()
+					switch how {
+					case "Receive":
+						within(t, "Receive", received)
+					case "Send":
+						if err := c.SendText(t.Context(), "x"); err != c.Err() {
+							t.Errorf("Send: %v, Err: %v", err, c.Err())
+						}
+					}
+					within(t, "the end", c.Done())
+					end := c.Err().(*CloseError)
+					if end.Code != status.AbnormalClosure || end.Cause == nil || end.Remote || end.Clean() {
+						t.Errorf("%s: %+v", how, end)
+					}
+					if errors.Is(end, net.ErrClosed) || errors.Is(end, ErrLocalClose) || !errors.Is(end, ErrClosed) {
+						t.Errorf("%s: %v looks like a local close", how, end)
+					}
+					if !strings.Contains(end.Error(), "use of closed network connection") {
+						t.Errorf("%s: %v", how, end)
+					}
+				}
+			})
+		})
+	}
+}

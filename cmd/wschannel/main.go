@@ -1,0 +1,90 @@
+// Wschannel talks over WebSocket channels from the command line.
+//
+//	wschannel demo
+//	wschannel serve [-listen HOST:PORT] [-max-message BYTES]
+//	wschannel connect URL
+//	wschannel help [COMMAND]
+//
+// What a command has to say about itself goes to standard error; standard
+// output is for what was asked for. The exit status is 0 if all went well, 1
+// if not, and 2 if the command line was wrong.
+package main
+
+import (
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	p := &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, signals: signals}
+	os.Exit(p.run(os.Args[1:]))
+}
+
+// signals returns a channel of the signals that ask a program to end. From then
+// on they do not end it by themselves, and neither does a pipe that nobody
+// reads.
+func signals() <-chan os.Signal {
+	c := make(chan os.Signal, 2)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGPIPE)
+	return c
+}
+
+// The exit statuses.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// A program is one run of the command, and the world that it runs in.
+type program struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer               // may be written to by several goroutines
+	signals        func() <-chan os.Signal // called at most once, by a command that handles them
+}
+
+// A command is one of the things that the program can do.
+type command struct {
+	name    string
+	summary string // one line
+	help    string // what `help` prints
+	run     func(p *program, args []string) int
+}
+
+func commands() []command {
+	return []command{
+		{"demo", "watch two programs talk over a channel", demoHelp, (*program).demo},
+		{"serve", "run an echo server", serveHelp, (*program).serve},
+		{"connect", "talk to a server: each line is a message", connectHelp, (*program).connect},
+		{"help", "explain a command", helpHelp, (*program).help},
+	}
+}
+
+// run does what the arguments say and returns the exit status.
+func (p *program) run(args []string) int {
+	if len(args) == 0 {
+		io.WriteString(p.stderr, overview())
+		return exitUsage
+	}
+	switch args[0] {
+	case "-h", "-help", "--help":
+		return p.help(args[1:])
+	}
+	c, ok := find(args[0])
+	if !ok {
+		return p.unknown(args[0])
+	}
+	return c.run(p, args[1:])
+}
+
+func find(name string) (command, bool) {
+	for _, c := range commands() {
+		if c.name == name {
+			return c, true
+		}
+	}
+	return command{}, false
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// patience is how long a test waits for what has to happen.
+const patience = 30 * time.Second
+
+// A running is the program at work inside the test.
+type running struct {
+	t              *testing.T
+	stdout, stderr *output
+	signals        chan os.Signal
+	exit           chan int
+}
+
+// start runs the program with arguments, and with standard input from in.
+func start(t *testing.T, in io.Reader, args ...string) *running {
+	t.Helper()
+	r := &running{t: t, stdout: newOutput(), stderr: newOutput(), signals: make(chan os.Signal, 2), exit: make(chan int, 1)}
+	r.run(in, r.stdout, args)
+	return r
+}
+
+// run runs the program with another standard output.
+func (r *running) run(in io.Reader, out io.Writer, args []string) {
+	p := &program{stdin: in, stdout: out, stderr: r.stderr, signals: func() <-chan os.Signal { return r.signals }}
+	go func() { r.exit <- p.run(args) }()
+}
+
+// wantExit waits for the end of the program and checks its status.
+func (r *running) wantExit(want int) {
+	r.t.Helper()
+	select {
+	case got := <-r.exit:
+		if got != want {
+			r.t.Errorf("exit status %d, want %d; standard error: %s", got, want, r.stderr)
+		}
+	case <-time.After(patience):
+		r.t.Fatalf("still running after %v; standard error: %s", patience, r.stderr)
+	}
+}
+
+// An output is a standard stream that can be waited for.
+type output struct {
+	mu      sync.Mutex
+	data    bytes.Buffer
+	changed chan struct{} // closed and replaced by each write
+}
+
+func newOutput() *output { return &output{changed: make(chan struct{})} }
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	close(o.changed)
+	o.changed = make(chan struct{})
+	return o.data.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.data.String()
+}
+
+// await waits until the output matches a pattern, and returns its first group.
+func (o *output) await(t *testing.T, pattern string) string {
+	t.Helper()
+	re := regexp.MustCompile(pattern + "()")
+	timeout := time.After(patience)
+	for {
+		o.mu.Lock()
+		match, changed := re.FindStringSubmatch(o.data.String()), o.changed
+		o.mu.Unlock()
+		if match != nil {
+			return match[1]
+		}
+		select {
+		case <-changed:
+		case <-timeout:
+			t.Fatalf("no %q after %v in %q", pattern, patience, o)
+		}
+	}
+}
+
+// want checks all of the output.
+func (o *output) want(t *testing.T, what, want string) {
+	t.Helper()
+	if got := o.String(); got != want {
+		t.Errorf("%s: %q, want %q", what, got, want)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"help", overview()},
+		{"-h", overview()},
+		{"-help", overview()},
+		{"--help", overview()},
+		{"help help", helpHelp},
+		{"help -h", helpHelp},
+		{"help demo", demoHelp},
+		{"demo -h", demoHelp},
+		{"--help demo", demoHelp},
+		{"help serve", serveHelp},
+		{"serve -h", serveHelp},
+		{"serve -listen x --help", serveHelp},
+		{"help connect", connectHelp},
+		{"connect -help", connectHelp},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			r := start(t, strings.NewReader(""), strings.Fields(test.args)...)
+			r.wantExit(exitOK)
+			r.stdout.want(t, "standard output", test.want)
+			r.stderr.want(t, "standard error", "")
+		})
+	}
+}
+
+func TestHelpTexts(t *testing.T) {
+	for _, c := range commands() {
+		if !strings.Contains(overview(), "  "+c.name+" ") {
+			t.Errorf("the overview does not list %s", c.name)
+		}
+		if !strings.HasPrefix(c.help, "usage: wschannel "+c.name) {
+			t.Errorf("help %s does not begin with the usage", c.name)
+		}
+		for line := range strings.Lines(c.help) {
+			if n := len(strings.TrimSuffix(line, "\n")); n > 80 {
+				t.Errorf("help %s has a line of %d columns: %s", c.name, n, line)
+			}
+		}
+	}
+}
+
+func TestMisuse(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"", overview()},
+		{"chat", "wschannel: unknown command \"chat\": wschannel help lists them\n"},
+		{"help chat", "wschannel: unknown command \"chat\": wschannel help lists them\n"},
+		{"help serve demo", "wschannel help: one command at a time: wschannel help help explains it\n"},
+		{"demo now", "wschannel demo: unexpected argument \"now\": wschannel help demo explains it\n"},
+		{"serve -port 1", "wschannel serve: flag provided but not defined: -port: wschannel help serve explains it\n"},
+		{"serve -listen", "wschannel serve: flag needs an argument: -listen: wschannel help serve explains it\n"},
+		{"serve -max-message 1M", "wschannel serve: invalid value \"1M\" for flag -max-message: parse error: wschannel help serve explains it\n"},
+		{"serve 8080", "wschannel serve: unexpected argument \"8080\": wschannel help serve explains it\n"},
+		{"connect", "wschannel connect: URL is missing: wschannel help connect explains it\n"},
+		{"connect ws://a ws://b", "wschannel connect: unexpected argument \"ws://b\": wschannel help connect explains it\n"},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			r := start(t, strings.NewReader(""), strings.Fields(test.args)...)
+			r.wantExit(exitUsage)
+			r.stdout.want(t, "standard output", "")
+			r.stderr.want(t, "standard error", test.want)
+		})
+	}
+}

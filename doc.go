@@ -1,0 +1,71 @@
+// Package wschannel is a WebSocket channel: one type, [Channel], that is a
+// stream of incoming messages and a sink for outgoing ones, the same on a
+// server and in a client. It speaks RFC 6455.
+//
+// # Connecting
+//
+// [Connect] returns a channel that is ready to be used, or says why not:
+//
+//	ch, err := wschannel.Connect(ctx, "ws://localhost:8080/", nil)
+//	if err != nil {
+//		return err
+//	}
+//	defer ch.Close()
+//
+// [Options] are the same everywhere. [Dialer] adds what only native platforms
+// have: request headers, TLS, an HTTP client of one's own.
+//
+// # Serving
+//
+// [Server] is an http.Handler that runs a function for each channel:
+//
+//	echo := &wschannel.Server{
+//		Handler: func(ctx context.Context, ch *wschannel.Channel) {
+//			for m, err := range ch.Messages(ctx) {
+//				if err != nil || ch.Send(ctx, m) != nil {
+//					return
+//				}
+//			}
+//		},
+//	}
+//	http.Handle("/echo", echo)
+//
+// [Accept] does the same inside a handler of one's own. Browsers may connect
+// only from pages of the same origin, unless [AcceptOptions] says otherwise.
+//
+// # Receiving and sending
+//
+// [Channel.Receive] returns one message, [Channel.Messages] all of them to a
+// range loop, [Channel.Listen] calls a function for each, and
+// [Channel.NextReader] streams one that is too long for memory. They can be
+// mixed; one goroutine receives at a time. A receive that is cancelled or times
+// out, even in the middle of a message, harms nothing: the next one goes on.
+//
+// [Channel.Send], [Channel.SendText], [Channel.SendBinary] and
+// [Channel.NextWriter] send; any number of goroutines may. When they return nil
+// the message is accepted: it will leave in that order and before a close.
+// Sending waits while the peer is slow.
+//
+// # The end
+//
+// [Channel.Close] and [Channel.CloseWith] close the channel in good order,
+// [Channel.CloseNow] hangs up. However a channel ends, [Channel.Done] is closed,
+// and receiving, sending and [Channel.Err] return the same *[CloseError]: with
+// the code and reason of the peer's close frame or of ours, and the cause if
+// the connection was lost or the peer broke the protocol. Each satisfies
+// errors.Is(err, [ErrClosed]); only what this side has closed satisfies
+// [ErrLocalClose].
+//
+// Pings are answered, a silent peer is pinged, and the end is noticed while
+// nobody receives too: a channel that is not received from for 100 ms is
+// attended to by a goroutine, which keeps what comes in a bounded buffer.
+//
+// # Safe by default
+//
+// A message may be 1 MiB long, a peer that takes nothing is given up after 10
+// s, a silent one after a minute; memory grows with what was received, never
+// with what was announced. See [Options].
+//
+// Package streamchannel states the contract that a Channel keeps and has what
+// works on channels of any kind; package status has the close codes.
+package wschannel

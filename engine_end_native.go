@@ -1,0 +1,258 @@
+//go:build !js
+
+package wschannel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/wschannel/wschannel/internal/proto"
+	"github.com/wschannel/wschannel/internal/wire"
+	"github.com/wschannel/wschannel/status"
+)
+
+// The end of a channel comes in two steps. It is decided by whatever happens
+// first (decide): from then on nothing is accepted for sending. It is over
+// when the closing handshake is done or has failed (finish): then Done is
+// closed. In between, one goroutine works on it: shakeHands for a local close,
+// reply for a peer's close or violation. A lost channel is over at once.
+
+// decide makes end the outcome if there is none yet. It returns the outcome.
+func (e *engine) decide(end *CloseError) *CloseError {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if first := e.end.Load(); first != nil {
+		return first
+	}
+	e.end.Store(end)
+	close(e.ended)
+	return end
+}
+
+// finish makes the channel over. unclean is why a local close was not
+// completed in good order, if so.
+func (e *engine) finish(unclean error) {
+	e.mu.Lock()
+	if e.finished {
+		e.mu.Unlock()
+		return
+	}
+	e.finished = true
+	e.unclean = unclean
+	onOver := e.onOver
+	close(e.done)
+	e.mu.Unlock()
+
+	for _, t := range [...]*time.Timer{e.attention.timer, e.keepalive.timer} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+	e.readWatch.release()
+	e.writeWatch.release()
+	if onOver != nil {
+		onOver()
+	}
+}
+
+// hangUp ends the channel without further ceremony.
+func (e *engine) hangUp(unclean error) {
+	e.finish(unclean)
+	e.cut()
+}
+
+// lose ends the channel because its transport failed.
+func (e *engine) lose(cause error) {
+	end := lostBy(cause)
+	if e.decide(end) == end {
+		e.hangUp(nil)
+	}
+}
+
+// settled returns why a local close was not completed in good order.
+func (e *engine) settled() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.unclean == nil || !e.end.Load().local() {
+		return nil
+	}
+	return fmt.Errorf("wschannel: close not completed: %w", e.unclean)
+}
+
+// deafen drops what was not received.
+func (e *engine) deafen() {
+	e.mu.Lock()
+	first := !isClosed(e.deaf)
+	if first {
+		close(e.deaf)
+	}
+	e.mu.Unlock()
+	if first {
+		e.wakeReader()
+	}
+}
+
+// startClose closes the channel from this side. It returns nil, or the end
+// that was decided before.
+func (e *engine) startClose(code status.Code, reason string) *CloseError {
+	end := &CloseError{Code: code, Reason: reason}
+	first := e.decide(end)
+	e.deafen()
+	if first != end {
+		return first
+	}
+	go e.shakeHands(end)
+	return nil
+}
+
+func (e *engine) closeNow() {
+	e.decide(&CloseError{Code: status.AbnormalClosure})
+	e.deafen()
+	e.hangUp(errHungUp)
+}
+
+var errHungUp = errors.New("hung up")
+
+// shakeHands does the closing handshake that this side began: it writes and
+// reads at once, for two ends that both write first must not block each other.
+func (e *engine) shakeHands(end *CloseError) {
+	defer e.boundClose()()
+	drained := make(chan error, 1)
+	go func() {
+		err := e.drain()
+		if err != nil {
+			e.hangUp(err)
+		}
+		drained <- err
+	}()
+	err := e.writeClose(end)
+	if err != nil {
+		e.hangUp(err)
+	}
+	if <-drained == nil && err == nil {
+		e.finish(nil)
+		e.linger(end)
+	}
+}
+
+// reply answers the peer's close frame, or tells the peer what it did wrong.
+func (e *engine) reply(end *CloseError) {
+	defer e.boundClose()()
+	if err := e.writeClose(end); err != nil {
+		e.hangUp(err)
+		return
+	}
+	e.finish(nil)
+	e.linger(end)
+}
+
+// boundClose hangs up when CloseTimeout has passed, unless stop is called.
+func (e *engine) boundClose() (stop func()) {
+	timeout := e.set.closeTimeout
+	if timeout == 0 {
+		return func() {}
+	}
+	timer := time.AfterFunc(timeout, func() {
+		e.hangUp(fmt.Errorf("not done within %v: %w", timeout, os.ErrDeadlineExceeded))
+	})
+	return func() { timer.Stop() }
+}
+
+// drain reads and drops everything up to the peer's close frame.
+func (e *engine) drain() error {
+	select {
+	case e.reading <- struct{}{}:
+	case <-e.done:
+		return errHungUp
+	}
+	defer e.reading.release()
+	e.inbox = inbox{}
+	e.in.Discard()
+	for {
+		switch ev := e.in.Next(); ev.Kind {
+		case proto.More:
+			if err := e.fill(context.Background(), readBuffer, noObjection); err != nil {
+				return err
+			}
+		case proto.Close:
+			e.received()
+			return nil
+		case proto.Violation:
+			return protocolError(ev.Violation)
+		case proto.Over:
+			// Whoever was reading when this side closed has seen it.
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			if e.closing == proto.CloseReceived || e.closing == proto.Closed {
+				return nil
+			}
+			return errHungUp
+		}
+	}
+}
+
+func noObjection() error { return nil }
+
+func (e *engine) received() {
+	e.mu.Lock()
+	e.closing = e.closing.Received()
+	e.mu.Unlock()
+}
+
+// peerClosed takes the peer's close frame.
+func (e *engine) peerClosed(code status.Code, reason string) {
+	e.received()
+	end := &CloseError{Code: code, Reason: reason, Remote: true}
+	if e.decide(end) == end {
+		go e.reply(end)
+	}
+}
+
+// violated fails the connection (RFC 6455 §7.1.7).
+func (e *engine) violated(v *wire.Violation) {
+	reason := v.Text[:min(len(v.Text), wire.MaxReason)]
+	end := &CloseError{Code: v.Code, Reason: reason, Cause: protocolError(v)}
+	if e.decide(end) == end {
+		go e.reply(end)
+	}
+}
+
+func protocolError(v *wire.Violation) *ProtocolError {
+	return &ProtocolError{Section: v.Section, Text: v.Text}
+}
+
+// linger sees the transport off in the background, after the channel is over:
+// "the server MUST close the TCP connection immediately; the client SHOULD
+// wait for the server to close" (RFC 6455 §7.1.1). Closing a socket while
+// bytes are unread would reset it and could destroy our close frame on its
+// way, so who closes first sends a FIN and reads on to the peer's.
+func (e *engine) linger(end *CloseError) {
+	defer e.conn.Close()
+	timeout := e.set.closeTimeout
+	if timeout == 0 {
+		timeout = 5 * time.Second
+	}
+	defer time.AfterFunc(timeout, e.cut).Stop()
+	if e.server || end.Cause != nil {
+		half, ok := e.conn.(interface{ CloseWrite() error })
+		if !ok || half.CloseWrite() != nil {
+			return
+		}
+	}
+	var scrap [512]byte
+	for fruitless := 0; fruitless < maxFruitless; fruitless++ {
+		n, err := e.conn.Read(scrap[:])
+		if isTimeout(err) {
+			err = e.conn.SetReadDeadline(time.Time{})
+		}
+		if err != nil {
+			return
+		}
+		if n > 0 {
+			fruitless = 0
+		}
+	}
+}

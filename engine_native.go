@@ -1,0 +1,210 @@
+//go:build !js
+
+package wschannel
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/wschannel/wschannel/internal/proto"
+	"github.com/wschannel/wschannel/status"
+)
+
+// readBuffer is the size of a channel's read buffer in bytes. Payloads of
+// frames that are longer are read straight into their message.
+const readBuffer = 4 << 10
+
+// The engine runs the protocol over a byte stream. Whoever receives does the
+// reading, whoever sends does the writing; the goroutines that it starts are
+// short-lived, but for one that attends to a channel which nobody receives
+// from.
+//
+// Three rights, each held by one goroutine at a time, order the access:
+//
+//	reading  the transport's reads, in, inbox
+//	message  one message to be sent, from its first frame to its last
+//	frame    the transport's writes, out, scratch; taken after message
+//
+// Locks (mu of the engine and of its parts) are held for a few instructions,
+// never while anything waits.
+type engine struct {
+	conn     transport
+	netConn  net.Conn // conn if it is one
+	exact    bool     // a write that was cut short says how much has left, and can go on
+	server   bool
+	protocol string
+	set      settings
+	born     time.Time
+
+	// The end of the channel: see engine_end_native.go.
+	mu       sync.Mutex
+	closing  proto.Closing
+	finished bool
+	unclean  error
+	onOver   func() // called once when the channel is over
+	end      atomic.Pointer[CloseError]
+	ended    chan struct{} // closed when end is set
+	deaf     chan struct{} // closed when nothing is to be received any more
+	done     chan struct{} // closed when the channel is over
+
+	// Receiving.
+	claimed   atomic.Bool  // there is a receiver, a listener may be in its callback
+	present   atomic.Int32 // receivers that read or are about to: a stopped one may still be leaving
+	reading   right
+	in        proto.Reader
+	prefix    []byte // what was read before the channel existed
+	inbox     inbox
+	stream    *messageReader // the reader that was returned last
+	streaming bool           // in is inside the message of stream
+	fresh     bool           // a receiver has read since anybody attended
+	begun     int            // how many of the bytes in in were read for a receiver
+	readWatch watch
+	heard     atomic.Int64 // when the last byte came, in ns since born
+
+	attention attention
+
+	// Sending.
+	message    right
+	frame      right
+	out        proto.Writer
+	scratch    []byte
+	vector     [2][]byte
+	buffers    net.Buffers
+	writeWatch watch
+	unsent     atomic.Int64
+	writeError atomic.Pointer[error] // why writing failed, while salvaging
+	moved      atomic.Int64          // when a write that had been blocked went on, in ns since born
+
+	control   control
+	keepalive keepalive
+}
+
+// A right is a lock that can be waited for together with other events.
+type right chan struct{}
+
+func newRight() right { return make(right, 1) }
+
+func (r right) try() bool {
+	select {
+	case r <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (r right) release() { <-r }
+
+// held reports whether somebody has the right just now.
+func (r right) held() bool { return len(r) > 0 }
+
+// newChannel makes a channel of conn; start has to follow. prefix is what has
+// been read from conn already; it is kept.
+func newChannel(conn transport, server bool, protocol string, set settings, prefix []byte, h host) *Channel {
+	c := &Channel{host: h}
+	e := &c.engine
+	e.conn = conn
+	e.netConn, _ = conn.(net.Conn)
+	e.exact = isExact(conn)
+	e.server = server
+	e.protocol = protocol
+	e.set = set
+	e.born = time.Now()
+	e.ended = make(chan struct{})
+	e.deaf = make(chan struct{})
+	e.done = make(chan struct{})
+	e.reading = newRight()
+	e.message = newRight()
+	e.frame = newRight()
+	e.in = proto.NewReader(set.reader(server), make([]byte, readBuffer))
+	e.out = proto.NewWriter(server)
+	e.prefix = prefix
+	e.readWatch.poke = e.wakeReader
+	e.writeWatch.poke = e.wakeWriter
+	if set.receiveBuffer > 0 {
+		e.attention.timer = newTimer(e.considerAttending)
+	}
+	if set.pingInterval > 0 {
+		e.keepalive.timer = newTimer(e.checkAlive)
+	}
+	return c
+}
+
+// start sets the timers of a new channel, when everything else is in place.
+func (e *engine) start() {
+	e.awaitReceiver()
+	if t := e.keepalive.timer; t != nil {
+		t.Reset(e.set.pingInterval)
+	}
+}
+
+// newTimer returns a timer that is not set yet.
+func newTimer(f func()) *time.Timer {
+	t := time.AfterFunc(1<<63-1, f)
+	t.Stop()
+	return t
+}
+
+// isExact reports whether a write to conn that failed says truly how many
+// bytes have left. That holds for sockets and pipes; TLS and wrappers may have
+// sent a part of what they do not count.
+func isExact(conn transport) bool {
+	if _, ok := conn.(syscall.Conn); ok {
+		return true
+	}
+	return fmt.Sprintf("%T", conn) == "*net.pipe"
+}
+
+// now returns the time since the channel was made, in nanoseconds.
+func (e *engine) now() int64 { return int64(time.Since(e.born)) }
+
+func (e *engine) agreed() string        { return e.protocol }
+func (e *engine) over() <-chan struct{} { return e.done }
+func (e *engine) outcome() *CloseError  { return e.end.Load() }
+func (e *engine) buffered() int         { return int(e.unsent.Load()) }
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
+
+// wakeReader makes the goroutine that is reading look up. The reader itself
+// clears the deadline; nobody else may, or a wake-up is lost.
+func (e *engine) wakeReader() { e.mustWake(e.conn.SetReadDeadline(past)) }
+
+func (e *engine) wakeWriter() { e.mustWake(e.conn.SetWriteDeadline(past)) }
+
+// mustWake hangs up if setting a deadline has failed, for that wakes too.
+func (e *engine) mustWake(err error) {
+	if err != nil && !isClosed(e.done) {
+		go func() { // the caller may hold a lock
+			e.lose(err)
+			e.hangUp(err)
+		}()
+	}
+}
+
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// cut closes the transport at once.
+func (e *engine) cut() {
+	if t, ok := e.conn.(*tls.Conn); ok {
+		// tls.Conn.Close would first wait to write an alert.
+		t.NetConn().Close()
+	}
+	e.conn.Close()
+}
+
+// lostBy is the end of a channel whose transport failed.
+func lostBy(cause error) *CloseError {
+	if errors.Is(cause, net.ErrClosed) {
+		// Programs mute net.ErrClosed, and a loss must not be muted.
+		cause = errors.New(cause.Error())
+	}
+	return &CloseError{Code: status.AbnormalClosure, Cause: cause}
+}

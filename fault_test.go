@@ -1,0 +1,529 @@
+//go:build !js
+
+package wschannel
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wschannel/wschannel/status"
+)
+
+// A play is what the two ends of a connection do to each other. Each part
+// returns the first error that it gets; without faults there is none. Both ends
+// are closed when both parts are over.
+type play struct {
+	name      string
+	near, far func(s *stage) error
+	loose     bool // the near end is closed while others use it
+}
+
+// A stage is one end of a play.
+type stage struct {
+	ctx      context.Context
+	c        *Channel
+	messages []Message     // to be sent
+	cue      chan struct{} // from far to near or back: go on
+	accepted []Message     // what was sent without an error
+	received []Message
+	closed   error // what Close returned
+}
+
+// messagesOf are what a play sends; long is the length of the longest one.
+func messagesOf(long int) []Message {
+	return []Message{
+		{Text, []byte("short")}, {Binary, nil}, {Binary, []byte(letters(long / 7))}, {Binary, []byte(letters(long))}, {Text, []byte("last")},
+	}
+}
+
+func (s *stage) sendAll() error {
+	for _, m := range s.messages {
+		if err := s.c.Send(s.ctx, m); err != nil {
+			return err
+		}
+		s.accepted = append(s.accepted, m)
+	}
+	return nil
+}
+
+// receiveAll receives until the channel ends; a clean end is no error.
+func (s *stage) receiveAll() error {
+	for m, err := range s.c.Messages(s.ctx) {
+		if err != nil {
+			return err
+		}
+		s.received = append(s.received, m)
+	}
+	return nil
+}
+
+func (s *stage) close() error {
+	s.closed = s.c.Close()
+	return s.closed
+}
+
+func (s *stage) sendAndClose() error {
+	if err := s.sendAll(); err != nil {
+		return err
+	}
+	return s.close()
+}
+
+func (s *stage) echo() error {
+	for m, err := range s.c.Messages(s.ctx) {
+		if err == nil {
+			s.received = append(s.received, m)
+			err = s.c.Send(s.ctx, m)
+		}
+		if err != nil {
+			return err
+		}
+		s.accepted = append(s.accepted, m)
+	}
+	return nil
+}
+
+func (s *stage) askEcho() error {
+	for _, m := range s.messages {
+		if err := s.c.Send(s.ctx, m); err != nil {
+			return err
+		}
+		s.accepted = append(s.accepted, m)
+		m, err := s.c.Receive(s.ctx)
+		if err != nil {
+			return err
+		}
+		s.received = append(s.received, m)
+	}
+	return s.close()
+}
+
+func (s *stage) stream() error {
+	w, err := s.c.NextWriter(s.ctx, Text)
+	if err != nil {
+		return err
+	}
+	l := string(s.messages[3].Data)
+	for from, n := 0, 1; from < len(l); from, n = from+n, min(n*3, len(l)-from-n) {
+		if _, err := io.WriteString(w, l[from:from+n]); err != nil {
+			return err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	s.accepted = append(s.accepted, Message{Text, []byte(l)})
+	return nil
+}
+
+func (s *stage) readStream() error {
+	typ, body, err := s.c.NextReader(s.ctx)
+	if err != nil {
+		return err
+	}
+	data, err := io.ReadAll(body)
+	if err == nil {
+		s.received = append(s.received, Message{typ, data})
+	}
+	return err
+}
+
+func (s *stage) pingAndClose() error {
+	for range 3 {
+		if _, err := s.c.Ping(s.ctx); err != nil {
+			return err
+		}
+	}
+	return s.close()
+}
+
+// receiveImpatiently cancels each receive at least once.
+func (s *stage) receiveImpatiently() error {
+	for range s.messages {
+		ctx, cancel := context.WithTimeout(s.ctx, time.Millisecond)
+		m, err := s.c.Receive(ctx)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("received %.20q before it was sent: %w", m.Data, err)
+		}
+		s.cue <- struct{}{}
+		for err != nil {
+			ctx, cancel := context.WithTimeout(s.ctx, time.Millisecond)
+			m, err = s.c.Receive(ctx)
+			cancel()
+			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				return err
+			}
+		}
+		s.received = append(s.received, m)
+	}
+	return nil
+}
+
+func (s *stage) sendOnCue() error {
+	for _, m := range s.messages {
+		select {
+		case <-s.cue:
+		case <-s.c.Done():
+		}
+		if err := s.c.Send(s.ctx, m); err != nil {
+			return err
+		}
+		s.accepted = append(s.accepted, m)
+	}
+	return nil
+}
+
+// Nobody receives: what comes is noticed by who attends.
+func (s *stage) wait() error {
+	<-s.c.Done()
+	return nil
+}
+
+var plays = []play{
+	{"send", (*stage).sendAndClose, (*stage).receiveAll, false},
+	{"receive", (*stage).receiveAll, (*stage).sendAndClose, false},
+	{"ask", (*stage).askEcho, (*stage).echo, false},
+	{"answer", (*stage).echo, (*stage).askEcho, false},
+	{"both send", both((*stage).sendAll, (*stage).receiveN), both((*stage).sendAll, (*stage).receiveN), false},
+	{"write a stream", (*stage).stream, (*stage).readStream, false},
+	{"read a stream", (*stage).readStream, (*stage).stream, false},
+	{"ping", both((*stage).pingAndClose, (*stage).receiveAll), (*stage).receiveAll, true},
+	{"be pinged", (*stage).receiveAll, both((*stage).pingAndClose, (*stage).receiveAll), false},
+	{"close", (*stage).close, (*stage).receiveAll, false},
+	{"be closed", (*stage).receiveAll, (*stage).close, false},
+	{"close both", (*stage).close, (*stage).close, false},
+	{"be closed unattended", (*stage).wait, (*stage).close, false},
+	{"cancel and resume", (*stage).receiveImpatiently, (*stage).sendOnCue, false},
+}
+
+// receiveN receives what the other end sends in a play.
+func (s *stage) receiveN() error {
+	for range s.messages {
+		m, err := s.c.Receive(s.ctx)
+		if err != nil {
+			return err
+		}
+		s.received = append(s.received, m)
+	}
+	return nil
+}
+
+// both does two things at the same time.
+func both(f, g func(*stage) error) func(*stage) error {
+	return func(s *stage) error {
+		other := make(chan error, 1)
+		go func() { other <- g(s) }()
+		err := f(s)
+		return errors.Join(err, <-other)
+	}
+}
+
+// playOptions have no pings, so that nothing comes to the rescue of who hangs.
+var playOptions = Options{PingInterval: -1, CloseTimeout: time.Second, WriteTimeout: time.Second}
+
+// perform plays p and returns the stages when both channels are over.
+func (p play) perform(ctx context.Context, long int, nearEnd, farEnd *Channel) (near, far *stage, nearErr, farErr error) {
+	cue := make(chan struct{}, 1)
+	messages := messagesOf(long)
+	near = &stage{ctx: ctx, c: nearEnd, cue: cue, messages: messages}
+	far = &stage{ctx: ctx, c: farEnd, cue: cue, messages: messages}
+	var parts sync.WaitGroup
+	parts.Go(func() { nearErr = p.near(near) })
+	parts.Go(func() { farErr = p.far(far) })
+	parts.Wait()
+	parts.Go(func() { near.c.Close() })
+	parts.Go(func() { far.c.Close() })
+	parts.Wait()
+	<-near.c.Done()
+	<-far.c.Done()
+	return near, far, nearErr, farErr
+}
+
+// A faultTest performs all plays with one fault.
+type faultTest struct {
+	t      *testing.T
+	what   string
+	exact  bool // the near transport
+	prompt bool // it says at once what went wrong
+	loose  bool // of the play
+	plan   *faultPlan
+	long   int // how long the longest message is
+}
+
+func (f *faultTest) errorf(format string, args ...any) {
+	f.t.Helper()
+	failed, early := f.plan.outcome()
+	f.t.Errorf("%s, %s number %d (%s, early %v): %s", f.what, f.plan.kind.name, f.plan.at, failed, early, fmt.Sprintf(format, args...))
+}
+
+// perform plays p with the near end on a transport that follows the plan. It
+// returns false when the fault was not reached, so that all went well.
+func (f *faultTest) perform(ctx context.Context, p play, near, far *Channel) (again bool) {
+	f.t.Helper()
+	f.loose = p.loose
+	n, m, nearErr, farErr := p.perform(ctx, f.long, near, far)
+	failed, early := f.plan.outcome()
+	if f.harmless(failed) {
+		if nearErr != nil || farErr != nil {
+			f.errorf("%v; %v", nearErr, farErr)
+		}
+		for _, c := range []*Channel{near, far} {
+			if c.CloseCode() != status.NormalClosure {
+				f.errorf("ended with %v", c.Err())
+			}
+		}
+		if m.closed != nil || n.closed != nil {
+			f.errorf("Close returned %v and %v", n.closed, m.closed)
+		}
+	}
+	f.checkErrors(early, n, nearErr)
+	f.checkErrors(false, m, farErr)
+	f.checkMessages("near to far", n, m)
+	f.checkMessages("far to near", m, n)
+	return failed != ""
+}
+
+// harmless is true if the channel must not mind what went wrong.
+func (f *faultTest) harmless(failed string) bool {
+	k := f.plan.kind
+	return failed == "" || failed == callClose || k.harmless && (f.exact || !k.inexact || failed == callRead)
+}
+
+// checkErrors looks at the errors of one end. broken is true if its transport
+// failed before anything else has ended the channel.
+func (f *faultTest) checkErrors(broken bool, s *stage, err error) {
+	f.t.Helper()
+	end, ok := s.c.Err().(*CloseError)
+	if !ok {
+		f.errorf("Err is %v", s.c.Err())
+		return
+	}
+	if err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, s.closed) {
+		f.errorf("an error that is not the end: %v", err)
+	}
+	if errors.Is(err, io.EOF) {
+		f.errorf("an end that can be taken for that of a message: %v", err)
+	}
+	if _, err := s.c.Receive(s.ctx); err != error(end) && !errors.Is(err, context.DeadlineExceeded) {
+		f.errorf("Receive after the end: %v, Err is %v", err, end)
+	}
+	if err := s.c.SendText(s.ctx, "late"); err != error(end) {
+		f.errorf("Send after the end: %v, Err is %v", err, end)
+	}
+	failed, _ := f.plan.outcome()
+	// It may be noticed later, or by another goroutine than the one that closes.
+	late := !f.prompt || f.loose || failed == callReadDeadline || failed == callRead && (f.plan.kind.some || f.plan.kind.err == nil)
+	if !broken || f.harmless(failed) || end.Remote || late && end.local() {
+		return // what the peer said before counts
+	}
+	cause := f.plan.kind.err
+	switch {
+	case cause == io.EOF:
+		cause = io.ErrUnexpectedEOF
+	case cause == nil:
+		cause = io.ErrNoProgress
+	case cause == net.ErrClosed:
+		// A loss must not look like a local close.
+		if errors.Is(end, net.ErrClosed) || end.Cause == nil || !strings.Contains(end.Error(), "closed network") {
+			f.errorf("ended with %v, cause %v", end, end.Cause)
+		}
+		return
+	}
+	if end.Code != status.AbnormalClosure || !errors.Is(end, cause) || errors.Is(end, ErrLocalClose) {
+		f.errorf("ended with %v, want %v", end, cause)
+	}
+}
+
+// checkMessages sees to it that what was accepted arrived in order, or that its
+// sender or its receiver can know that it did not.
+func (f *faultTest) checkMessages(way string, from, to *stage) {
+	f.t.Helper()
+	for i, m := range to.received {
+		if i < len(from.accepted) && (m.Type != from.accepted[i].Type || !bytes.Equal(m.Data, from.accepted[i].Data)) {
+			f.errorf("%s: message %d is %v %.40q, want %v %.40q", way, i, m.Type, m.Data, from.accepted[i].Type, from.accepted[i].Data)
+		}
+	}
+	// One that had left may have failed all the same.
+	if len(to.received) > len(from.accepted)+1 {
+		f.errorf("%s: %d messages accepted, %d received", way, len(from.accepted), len(to.received))
+	}
+	if len(to.received) < len(from.accepted) && to.c.Err().(*CloseError).Remote && to.c.CloseCode() == status.NormalClosure {
+		f.errorf("%s: %d messages accepted, %d received, and a clean end: %v", way, len(from.accepted), len(to.received), to.c.Err())
+	}
+}
+
+// faultWrappers are the transports that go wrong.
+var faultWrappers = []struct {
+	name   string
+	wrap   func(conn net.Conn, p *faultPlan) io.ReadWriteCloser
+	exact  bool
+	prompt bool
+}{
+	{"inexact", func(c net.Conn, p *faultPlan) io.ReadWriteCloser { return &faultConn{c, p} }, false, true},
+	{"exact", func(c net.Conn, p *faultPlan) io.ReadWriteCloser { return &faultSocket{faultConn{c, p}} }, true, true},
+	// What goes wrong while it reads ahead comes out later.
+	{"no deadlines", func(c net.Conn, p *faultPlan) io.ReadWriteCloser { return &faultStream{&faultConn{c, p}} }, false, false},
+}
+
+// newFaultPair returns the two ends of a connection, the near one with faults.
+func newFaultPair(t *testing.T, near, far net.Conn, wrap func(net.Conn, *faultPlan) io.ReadWriteCloser, role Role, plan *faultPlan) (*Channel, *Channel) {
+	a := newOn(t, wrap(near, plan), role, &playOptions)
+	plan.mu.Lock()
+	plan.c = a
+	plan.mu.Unlock()
+	return a, newOn(t, far, RoleClient+RoleServer-role, &playOptions)
+}
+
+// The n-th call goes wrong, n = 0, 1, 2 … until the play passes without.
+func TestFaultsOnAPipe(t *testing.T) {
+	for _, on := range faultWrappers {
+		for i, kind := range faultKinds {
+			if !on.prompt && kind.err == os.ErrDeadlineExceeded {
+				continue // it has none
+			}
+			t.Run(on.name+"/"+kind.name, func(t *testing.T) {
+				t.Parallel()
+				for j, p := range plays {
+					role := Role(1 + (i+j)%2)
+					again := true
+					for n := 0; again && !t.Failed(); n++ {
+						synctest.Test(t, func(t *testing.T) {
+							plan := &faultPlan{kind: kind, at: n}
+							f := &faultTest{t: t, what: roleName(role) + " in " + p.name, exact: on.exact, prompt: on.prompt, plan: plan, long: pieceSize + 1}
+							near, far := net.Pipe()
+							a, b := newFaultPair(t, near, far, on.wrap, role, plan)
+							ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+							defer cancel()
+							again = f.perform(ctx, p, a, b)
+							if ctx.Err() != nil {
+								f.errorf("it hangs")
+							}
+						})
+					}
+				}
+			})
+		}
+	}
+}
+
+// The same on sockets, where writing and polling go other ways.
+func TestFaultsOnASocket(t *testing.T) {
+	before := runtime.NumGoroutine()
+	var parts sync.WaitGroup
+	limit := make(chan struct{}, 64)
+	for i, kind := range faultKinds {
+		for j, p := range plays {
+			on := faultWrappers[(i+j)%2]
+			if kind.inexact || kind.some {
+				on = faultWrappers[1]
+			}
+			parts.Go(func() {
+				limit <- struct{}{}
+				defer func() { <-limit }()
+				again := true
+				for n := 0; again && !t.Failed(); n++ {
+					role := Role(1 + (i+j+n)%2)
+					plan := &faultPlan{kind: kind, at: n}
+					f := &faultTest{t: t, what: roleName(role) + " in " + p.name + " " + on.name, exact: on.exact, prompt: on.prompt, plan: plan, long: pieceSize + 1}
+					near, far := tcpPair(t)
+					a, b := newFaultPair(t, near.(net.Conn), far.(net.Conn), on.wrap, role, plan)
+					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+					again = f.perform(ctx, p, a, b)
+					if ctx.Err() != nil {
+						f.errorf("it hangs")
+					}
+					cancel()
+				}
+			})
+		}
+	}
+	parts.Wait()
+	eventually(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// One byte at a time each way, nothing goes wrong.
+func TestCrumbs(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		wrap func(c net.Conn) net.Conn
+	}{
+		{"inexact", func(c net.Conn) net.Conn { return &crumbConn{Conn: c} }},
+		{"exact", func(c net.Conn) net.Conn { return &crumbSocket{crumbConn{c, true}} }},
+	} {
+		for _, p := range plays {
+			t.Run(tt.name+"/"+p.name, func(t *testing.T) {
+				t.Parallel()
+				inBothRoles(t, func(t *testing.T, role Role) {
+					a, b := net.Pipe()
+					near, far := newOn(t, tt.wrap(a), role, &playOptions), newOn(t, tt.wrap(b), RoleClient+RoleServer-role, &playOptions)
+					f := &faultTest{t: t, what: p.name, plan: &faultPlan{}, long: 2000}
+					f.perform(t.Context(), p, near, far)
+				})
+			})
+		}
+	}
+}
+
+// A stream that writes less than it was given, and says nothing, is broken. No
+// byte must be left out without a word.
+func TestShortWritesWithoutAnError(t *testing.T) {
+	for _, wrap := range []func(net.Conn) io.ReadWriteCloser{
+		func(c net.Conn) io.ReadWriteCloser { return &shortConn{c} },
+		func(c net.Conn) io.ReadWriteCloser { return &shortSocket{shortConn{c}} },
+		func(c net.Conn) io.ReadWriteCloser { return struct{ io.ReadWriteCloser }{&shortConn{c}} },
+	} {
+		inBothRoles(t, func(t *testing.T, role Role) {
+			near, far := net.Pipe()
+			r := newRawEnd(t, far, role)
+			c := newOn(t, wrap(near), role, nil)
+			err := c.SendText(t.Context(), "Hello")
+			if err == nil || err != c.Err() || !errors.Is(err, io.ErrShortWrite) {
+				t.Errorf("Send: %v, Err: %v", err, c.Err())
+			}
+			wantEnd(t, c, status.AbnormalClosure, "", false)
+			wantTaken(t, r)
+		})
+	}
+}
+
+// A peer that vanishes while a long message is on its way ends the channel,
+// however much it has taken.
+func TestPeerVanishesInALongSend(t *testing.T) {
+	long := make([]byte, 8<<20)
+	for _, role := range []Role{RoleClient, RoleServer} {
+		for _, stream := range []bool{true, false} {
+			for _, taken := range []int64{0, 1, 100_000, 1_000_000} {
+				near, far := tcpPair(t)
+				c := newOn(t, near, role, nil)
+				go func() {
+					io.CopyN(io.Discard, far, taken)
+					far.Close() // with bytes unread: a reset
+				}()
+				var err error
+				if stream {
+					w := wantWriter(t, c, t.Context(), Binary)
+					_, err = w.Write(long)
+					wantNothing(t, "Close", 0, w.Close(), c.Err())
+				} else {
+					err = c.SendBinary(t.Context(), long)
+				}
+				if err == nil || err != c.Err() {
+					t.Errorf("Send: %v, Err: %v", err, c.Err())
+				}
+				wantEnd(t, c, status.AbnormalClosure, "", false)
+			}
+		}
+	}
+}

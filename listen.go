@@ -1,0 +1,197 @@
+package wschannel
+
+import (
+	"context"
+	"sync"
+)
+
+// host is who answers for the callbacks of a channel: the [Server] that it
+// came from. It keeps count of them, and takes their panics.
+type host interface {
+	enter()
+	leave()
+	panicked(c *Channel, value any)
+}
+
+// Listen is the event form of receiving: it returns at once, and onMessage is
+// called for each message, one call at a time. The message is the callback's
+// own. At the end of the channel onDone is called with [Channel.Err], once and
+// last, also after a clean end. A nil function is not called.
+//
+// stop ends the listening without harm to the channel; it may be called
+// anywhere, any number of times, and waits for nothing. No call begins after
+// it, onDone is not called, and no message is lost: receiving by other means
+// is legal again as soon as a call that is running has returned.
+//
+// While a callback is running, Close and CloseWith return once the close frame
+// is accepted, whoever calls them. If another receiver is active, onDone is
+// called with [ErrConcurrentReceive] and nothing else happens.
+//
+// A panic in a callback goes the way of all panics, except on a channel of a
+// [Server]: that is closed with 1011.
+func (c *Channel) Listen(onMessage func(Message), onDone func(error)) (stop func()) {
+	return c.listen(func(t Type, data []byte) []byte {
+		if onMessage != nil {
+			onMessage(Message{t, data})
+		}
+		return nil
+	}, onDone)
+}
+
+// ListenView is Listen without a copy of its own for each message: the data of
+// a [View] is valid only during the call.
+func (c *Channel) ListenView(onMessage func(View), onDone func(error)) (stop func()) {
+	return c.listen(func(t Type, data []byte) []byte {
+		if onMessage != nil {
+			onMessage(View{t, data})
+		}
+		if cap(data) > maxViewBuffer {
+			return nil
+		}
+		return data[:0]
+	}, onDone)
+}
+
+// maxViewBuffer is the largest buffer in bytes that ListenView keeps from one
+// message to the next.
+const maxViewBuffer = 64 << 10
+
+// A listener is one Listen or ListenView.
+type listener struct {
+	c       *Channel
+	deliver func(Type, []byte) []byte // returns the buffer for the next message
+	onDone  func(error)
+	cancel  context.CancelFunc
+
+	mu      sync.Mutex
+	stopped bool
+	calling bool // a callback is running, or is about to
+}
+
+func (c *Channel) listen(deliver func(Type, []byte) []byte, onDone func(error)) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &listener{c: c, deliver: deliver, onDone: onDone, cancel: cancel}
+	if c.host != nil {
+		c.host.enter()
+	}
+	if err := c.engine.claim(); err != nil {
+		go l.refuse(err)
+		return func() {}
+	}
+	c.listening.Add(1)
+	go l.run(ctx)
+	return l.stop
+}
+
+func (l *listener) run(ctx context.Context) {
+	defer l.leave()
+	var buf []byte
+	for {
+		t, data, err := l.c.engine.receive(ctx, buf, l.begin)
+		if err != nil {
+			break
+		}
+		if data == nil {
+			data = []byte{}
+		}
+		buf = l.call(t, data)
+		if l.isStopped() {
+			return
+		}
+	}
+	if l.isStopped() {
+		return
+	}
+	// A local close is known to receivers before the channel is over.
+	<-l.c.Done()
+	if l.begin() {
+		l.finish(l.c.Err())
+		l.stop()
+	}
+}
+
+// refuse reports that listening was not possible.
+func (l *listener) refuse(err error) {
+	defer l.leave()
+	defer l.rescue()
+	if l.onDone != nil {
+		l.onDone(err)
+	}
+}
+
+// call runs the callback for a message, which begin has announced.
+func (l *listener) call(t Type, data []byte) (buf []byte) {
+	defer l.returned()
+	defer l.rescue()
+	return l.deliver(t, data)
+}
+
+// finish runs the last callback, which begin has announced.
+func (l *listener) finish(err error) {
+	defer l.returned()
+	defer l.rescue()
+	if l.onDone != nil {
+		l.onDone(err)
+	}
+}
+
+// rescue is deferred: it hands a panic to the host, if there is one.
+func (l *listener) rescue() {
+	if l.c.host == nil {
+		return
+	}
+	if v := recover(); v != nil {
+		l.c.host.panicked(l.c, v)
+	}
+}
+
+// begin announces a callback; it returns false if listening was stopped.
+func (l *listener) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped {
+		return false
+	}
+	l.calling = true
+	l.c.callbacks.Add(1)
+	return true
+}
+
+// returned says that the callback has returned.
+func (l *listener) returned() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calling = false
+	l.c.callbacks.Add(-1)
+	if l.stopped {
+		l.c.engine.unclaim()
+	}
+}
+
+// stop gives up the right to receive, or has a running callback give it up.
+func (l *listener) stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped {
+		return
+	}
+	l.stopped = true
+	l.cancel()
+	l.c.listening.Add(-1)
+	if !l.calling {
+		l.c.engine.unclaim()
+	}
+}
+
+func (l *listener) isStopped() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stopped
+}
+
+func (l *listener) leave() {
+	l.cancel()
+	if l.c.host != nil {
+		l.c.host.leave()
+	}
+}

@@ -1,0 +1,111 @@
+package wschannel
+
+import (
+	"math"
+	"time"
+
+	"github.com/wschannel/wschannel/internal/proto"
+)
+
+// Options are what every channel can be told, on every platform. In each
+// field, 0 means the default and a negative value means none: no limit, no
+// time-out, no pings. A nil *Options means all the defaults.
+type Options struct {
+	// Protocols are the subprotocols in order of preference: a client offers
+	// them, a server selects from them (RFC 6455 §1.9). [Channel.Protocol]
+	// tells what was agreed upon. Default: none.
+	Protocols []string
+
+	// MessageLimit is the size in bytes of the longest message that is
+	// received. A longer one ends the channel with 1009 before it is read.
+	// Messages that are streamed with [Channel.NextReader] are not bound by
+	// it. Default: 1 MiB.
+	MessageLimit int
+
+	// FragmentLimit is the number of frames that a received message may come
+	// in; more end the channel with 1009. As the limit above it does not bind
+	// NextReader. Default: 131,072.
+	FragmentLimit int
+
+	// ReceiveBuffer is how many bytes may wait to be received while nobody
+	// receives, frame headers included. When it is full the channel stops
+	// reading, and the peer has to wait. With a negative value nothing is read
+	// ahead: then a peer's close or a lost connection is noticed only while
+	// somebody receives. Default: 64 KiB.
+	ReceiveBuffer int
+
+	// HandshakeTimeout bounds [Connect], from the look-up of the name to the
+	// server's answer. Servers have ReadHeaderTimeout of http.Server for it.
+	// Default: 10 s.
+	HandshakeTimeout time.Duration
+
+	// WriteTimeout is how long sending may stand still: when the peer has
+	// taken nothing for so long, the channel is lost. Default: 10 s.
+	WriteTimeout time.Duration
+
+	// CloseTimeout bounds the closing handshake: flushing what was accepted,
+	// and waiting for the peer's answer. Default: 5 s.
+	CloseTimeout time.Duration
+
+	// PingInterval is the silence after which a ping is sent: the time without
+	// a single byte from the peer. In browsers it has no effect, they ping by
+	// themselves. Default: 30 s.
+	PingInterval time.Duration
+
+	// PingTimeout is how much longer the peer may be silent after that ping
+	// before the channel is lost. Default: 30 s.
+	PingTimeout time.Duration
+}
+
+// settings are Options with the defaults filled in. A limit that is not there
+// is the highest number, a time that is not there is 0.
+type settings struct {
+	messageLimit     int
+	fragmentLimit    int
+	receiveBuffer    int
+	handshakeTimeout time.Duration
+	writeTimeout     time.Duration
+	closeTimeout     time.Duration
+	pingInterval     time.Duration
+	pingTimeout      time.Duration
+}
+
+func (o *Options) settings() settings {
+	if o == nil {
+		o = &Options{}
+	}
+	s := settings{
+		messageLimit:     limit(o.MessageLimit, 1<<20),
+		fragmentLimit:    limit(o.FragmentLimit, 131_072),
+		receiveBuffer:    max(0, either(o.ReceiveBuffer, 64<<10)),
+		handshakeTimeout: max(0, either(o.HandshakeTimeout, 10*time.Second)),
+		writeTimeout:     max(0, either(o.WriteTimeout, 10*time.Second)),
+		closeTimeout:     max(0, either(o.CloseTimeout, 5*time.Second)),
+		pingInterval:     max(0, either(o.PingInterval, 30*time.Second)),
+		pingTimeout:      max(0, either(o.PingTimeout, 30*time.Second)),
+	}
+	if s.pingInterval == 0 {
+		s.pingTimeout = 0 // it begins with a ping
+	}
+	return s
+}
+
+func (s *settings) reader(server bool) proto.Config {
+	return proto.Config{Server: server, MessageLimit: s.messageLimit, FragmentLimit: s.fragmentLimit}
+}
+
+// either returns v, or the default if v is zero.
+func either[T comparable](v, byDefault T) T {
+	var zero T
+	if v == zero {
+		return byDefault
+	}
+	return v
+}
+
+func limit(v, byDefault int) int {
+	if v < 0 {
+		return math.MaxInt
+	}
+	return either(v, byDefault)
+}

@@ -1,0 +1,245 @@
+//go:build !js
+
+package wschannel
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"github.com/wschannel/wschannel/internal/proto"
+	"github.com/wschannel/wschannel/internal/wire"
+)
+
+// A messageReader reads one message. While it is the engine's stream it is the
+// one that may.
+type messageReader struct {
+	e    *engine
+	ctx  context.Context
+	rest []byte // of a message that had come whole
+	last bool   // nothing follows rest
+}
+
+func (e *engine) nextReader(ctx context.Context) (Type, io.Reader, error) {
+	if err := e.startReading(ctx); err != nil {
+		return 0, nil, err
+	}
+	defer e.stopReading()
+	e.dropStream()
+	if h, payload, ok := e.inbox.peek(); ok {
+		e.stream = &messageReader{e: e, ctx: ctx, rest: append([]byte(nil), payload...), last: true}
+		e.inbox.take(payload)
+		return Type(h.Opcode), e.stream, nil
+	}
+	e.in.Stream(nil)
+	for {
+		switch ev := e.in.Next(); ev.Kind {
+		case proto.Start:
+			e.stream, e.streaming = &messageReader{e: e, ctx: ctx}, true
+			return Type(ev.Opcode), e.stream, nil
+		case proto.More, proto.Over:
+			if err := e.await(ctx); err != nil {
+				return 0, nil, err
+			}
+		default:
+			e.handle(ev)
+		}
+	}
+}
+
+// dropStream drops what is left of a message that was being streamed. The
+// caller has the right to read.
+func (e *engine) dropStream() {
+	if e.stream == nil {
+		return
+	}
+	e.stream = nil
+	e.inbox.dropParts()
+	if e.streaming {
+		e.streaming = false
+		e.in.Skip()
+	}
+}
+
+func (r *messageReader) Read(p []byte) (int, error) {
+	e := r.e
+	if err := e.claim(); err != nil {
+		return 0, err
+	}
+	defer e.unclaim()
+	if err := e.startReading(r.ctx); err != nil {
+		return 0, err
+	}
+	defer e.stopReading()
+	switch {
+	case e.stream != r:
+		return 0, ErrReaderStale
+	case len(p) == 0:
+		return 0, nil
+	case len(r.rest) > 0 || r.last:
+		return r.fromRest(p)
+	}
+	if h, payload, ok := e.inbox.peek(); ok {
+		// A part that came while nobody was reading.
+		r.rest, r.last = append([]byte(nil), payload...), h.Fin
+		e.inbox.take(payload)
+		return r.fromRest(p)
+	}
+	e.in.Stream(p)
+	for {
+		switch ev := e.in.Next(); ev.Kind {
+		case proto.Part:
+			if r.last = ev.Last; r.last {
+				e.streaming = false
+				if len(ev.Data) == 0 {
+					return 0, io.EOF
+				}
+			}
+			return len(ev.Data), nil
+		case proto.More, proto.Over:
+			if err := e.await(r.ctx); err != nil {
+				e.in.Release()
+				return 0, err
+			}
+		default:
+			e.handle(ev)
+		}
+	}
+}
+
+func (r *messageReader) fromRest(p []byte) (int, error) {
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	if n == 0 && r.last {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// fragmentSize is how many bytes a messageWriter collects for a frame.
+const fragmentSize = 4 << 10
+
+// A messageWriter writes one message. It has the right to send one until it is
+// closed.
+type messageWriter struct {
+	e    *engine
+	ctx  context.Context
+	op   wire.Opcode
+	stop func() bool // of what watches ctx between writes
+
+	mu   sync.Mutex
+	buf  []byte
+	text proto.UTF8
+	left bool  // a frame has left
+	err  error // why nothing can be written any more
+}
+
+func (e *engine) nextWriter(ctx context.Context, t Type) (io.WriteCloser, error) {
+	if err := e.acquire(ctx, e.message); err != nil {
+		return nil, err
+	}
+	w := &messageWriter{e: e, ctx: ctx, op: wire.Opcode(t)}
+	w.mu.Lock() // cancelled may run at once
+	w.stop = context.AfterFunc(ctx, w.cancelled)
+	w.mu.Unlock()
+	return w, nil
+}
+
+func (w *messageWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.usable(); err != nil {
+		return 0, err
+	}
+	if text := w.text; w.op == wire.Text {
+		if !text.Valid(p) {
+			return 0, ErrInvalidUTF8
+		}
+		w.text = text
+	}
+	if len(w.buf)+len(p) <= fragmentSize {
+		w.buf = append(w.buf, p...)
+		return len(p), nil
+	}
+	if err := w.flush(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// flush writes what is collected and p, as fragments.
+func (w *messageWriter) flush(p []byte) error {
+	for _, fragment := range [...][]byte{w.buf, p} {
+		if len(fragment) == 0 {
+			continue
+		}
+		if err := w.frame(false, fragment); err != nil {
+			return err
+		}
+	}
+	w.buf = w.buf[:0]
+	return nil
+}
+
+func (w *messageWriter) frame(fin bool, payload []byte) error {
+	left, err := w.e.writeData(w.ctx, w.op, fin, payload)
+	w.left = w.left || left
+	if err != nil {
+		w.giveUp(err)
+		return w.err
+	}
+	return nil
+}
+
+func (w *messageWriter) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.usable(); err != nil {
+		return err
+	}
+	if !w.text.Done() {
+		w.giveUp(ErrInvalidUTF8)
+		return w.err
+	}
+	if err := w.frame(true, w.buf); err != nil {
+		return err
+	}
+	w.end(ErrWriterClosed)
+	return nil
+}
+
+// usable returns why the writer is not, if so.
+func (w *messageWriter) usable() error {
+	switch {
+	case w.err != nil:
+	case isClosed(w.e.ended):
+		w.giveUp(w.e.end.Load())
+	case w.ctx.Err() != nil:
+		w.giveUp(w.ctx.Err())
+	}
+	return w.err
+}
+
+// cancelled runs when ctx is done.
+func (w *messageWriter) cancelled() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.usable()
+}
+
+// giveUp withdraws the message. If a frame of it has left, the channel cannot
+// go on.
+func (w *messageWriter) giveUp(err error) {
+	if w.left {
+		w.e.lose(err)
+		err = w.e.end.Load()
+	}
+	w.end(err)
+}
+
+// end lets other messages be sent.
+func (w *messageWriter) end(err error) {
+	w.err, w.buf = err, nil
+	w.stop()
+	w.e.message.release()
+}
