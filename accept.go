@@ -178,7 +178,7 @@ func refuse(w http.ResponseWriter, err error) {
 	for name, values := range e.Header {
 		h[name] = values
 	}
-	if h.Get("Content-Type") == "" {
+	if http.Header(e.Header).Get("Content-Type") == "" {
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		h.Set("X-Content-Type-Options", "nosniff")
 	}

@@ -113,6 +113,27 @@ func TestWritingFails(t *testing.T) {
 	}
 }
 
+// A close while a failing write is looked after sends nothing any more: a frame
+// may have been cut in half.
+func TestCloseAfterWritingFailed(t *testing.T) {
+	inBubble(t, func(t *testing.T, role Role) {
+		near, far := net.Pipe()
+		conn := &halfBroken{near, make(chan struct{}, 1)}
+		c := newOn(t, conn, role, nil)
+		newPeer(t, far, RoleClient+RoleServer-role)
+		sent := async(func() error { return c.SendText(t.Context(), "fails") })
+		began := time.Now()
+		conn.fail <- struct{}{} // another write would wait for ever
+		synctest.Wait()
+		if err := c.Close(); err == nil || err.Error() != "wschannel: close not completed: broken pipe" {
+			t.Errorf("Close: %v", err)
+		}
+		wantAfter(t, "Close returned", began, 0)
+		wantCloseError(t, "Send", <-sent, ownClose)
+		wantOver(t, c, ownClose)
+	})
+}
+
 // A connection that somebody else has closed is lost, not closed by this side:
 // programs mute net.ErrClosed.
 func TestConnectionClosedUnderneath(t *testing.T) {

@@ -313,6 +313,48 @@ func (c *closeTeller) Close() error {
 	return c.Conn.Close()
 }
 
+// A halfCloser tells when it is closed for writing.
+type halfCloser struct {
+	closeTeller
+	closedWrite chan struct{}
+}
+
+func (c *halfCloser) CloseWrite() error {
+	close(c.closedWrite)
+	return nil
+}
+
+// Whoever hangs up first ends its own direction and reads on, until the other
+// end hangs up too or CloseTimeout has passed.
+func TestHangingUpReadsOn(t *testing.T) {
+	inBubble(t, func(t *testing.T, role Role) {
+		for _, patient := range []bool{true, false} {
+			near, far := net.Pipe()
+			conn := &halfCloser{closeTeller{near, make(chan struct{})}, make(chan struct{})}
+			c := newOn(t, conn, role, nil)
+			p := newPeer(t, far, RoleClient+RoleServer-role)
+			go c.Receive(t.Context())
+			began := time.Now()
+			p.send(0x83, "")
+			if _, body, err := p.read(); err != nil || body[:2] != closeBody(1002, "") {
+				t.Fatalf("peer: %q %v", body, err)
+			}
+			<-conn.closedWrite
+			for range 4 {
+				p.write(make([]byte, 10_000)) // it is read
+				time.Sleep(time.Second)
+			}
+			want := 5 * time.Second
+			if patient {
+				p.conn.Close()
+				want = 4 * time.Second
+			}
+			<-conn.closed
+			wantAfter(t, "the connection was closed", began, want)
+		}
+	})
+}
+
 // The close frame reaches a peer that had sent more than we were willing to
 // read: a socket that is closed with unread bytes would be reset.
 func TestCloseFrameSurvivesUnreadData(t *testing.T) {
@@ -361,11 +403,11 @@ func TestCloseBehindAFlood(t *testing.T) {
 		t.Run(on.name, func(t *testing.T) {
 			eachRole(t, func(t *testing.T, role Role) {
 				c, p := withPeer(t, on.connect, role, nil)
-				message := p.frame(binaryFrame, strings.Repeat("x", 100_000))
-				flood := async(func() error {
-					_, err := p.conn.Write(append(bytes.Repeat(message, 80), p.frame(closeFrame, closeBody(1000, ""))...))
-					return err
-				})
+				bytes := bytes.Repeat(p.frame(binaryFrame, strings.Repeat("x", 100_000)), 60)
+				// What is dropped anyway may be longer than MessageLimit.
+				bytes = append(bytes, p.frame(textFrame, strings.Repeat("x", 2<<20))...)
+				bytes = append(bytes, p.frame(closeFrame, closeBody(1000, ""))...)
+				flood := async(func() error { _, err := p.conn.Write(bytes); return err })
 				closed := async(closeWithOn(c, 4000, "enough"))
 				if err := within(t, "the flood", flood); err != nil {
 					t.Errorf("peer: %v", err)

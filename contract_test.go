@@ -578,6 +578,11 @@ func ruleSendErrors(t *testing.T, near, far *Channel) {
 		if _, err := near.NextWriter(ctx, 0); err != ErrInvalidType {
 			t.Errorf("%s: NextWriter: %v", name, err)
 		}
+		if want := valid(nil); want != nil {
+			if w, err := near.NextWriter(ctx, Text); err != want || w != nil {
+				t.Errorf("%s: NextWriter: %v %v, want %v", name, w, err, want)
+			}
+		}
 	}
 	check("open, ctx done", done, nil)
 	open := async(func() error {

@@ -33,7 +33,8 @@ type Dialer struct {
 	// HTTPClient does the request; its Transport decides on proxies, TLS and
 	// addresses, and has to hand out the connection of a 101 as net/http does.
 	// Its Timeout bounds the handshake, too. Redirects are followed only if
-	// CheckRedirect is set. Default: a client of the Dialer's own, which takes
+	// CheckRedirect is set. What it dials when ctx ends may be kept for its
+	// later requests, as usual. Default: a client of the Dialer's own, which takes
 	// the proxy for wss from the environment and at most 64 KiB of header.
 	HTTPClient *http.Client
 
@@ -95,8 +96,13 @@ func (d *Dialer) connect(ctx context.Context, rawURL string) (*Channel, *http.Re
 	}
 	resp, err := client.Do(req)
 	if err != nil {
+		if d.HTTPClient == nil {
+			// When a request is cancelled, net/http goes on dialing for a later
+			// one. Here there is none.
+			client.CloseIdleConnections()
+		}
 		if ctx.Err() != nil {
-			return nil, nil, context.Cause(ctx)
+			return nil, nil, whyDone(ctx)
 		}
 		return nil, nil, unwrapURL(err)
 	}
@@ -112,6 +118,16 @@ func (d *Dialer) connect(ctx context.Context, rawURL string) (*Channel, *http.Re
 	c := newChannel(conn, false, protocol, set, prefix, nil)
 	c.engine.start()
 	return c, resp, nil
+}
+
+// whyDone returns the error of a ctx that is done, with its cause if that says
+// more.
+func whyDone(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
 }
 
 // client returns a copy of the client to be used.
@@ -195,12 +211,13 @@ func (t *tracedConn) got(info httptrace.GotConnInfo) {
 
 // take returns the connection of a 101 with this body, and what was read from
 // it too early: the frames that came together with the response. Without a
-// connection, from a transport that does not tell, the body has to do.
+// connection that has deadlines, as from a transport that does not tell, the
+// body has to do.
 func (t *tracedConn) take(body io.ReadCloser) (transport, []byte, error) {
 	t.mu.Lock()
 	conn := t.conn
 	t.mu.Unlock()
-	if conn == nil {
+	if conn == nil || conn.SetReadDeadline(past) != nil {
 		rwc, ok := body.(io.ReadWriteCloser)
 		if !ok {
 			body.Close()
@@ -210,17 +227,18 @@ func (t *tracedConn) take(body io.ReadCloser) (transport, []byte, error) {
 	}
 	// The body reads from its buffer first; the deadline keeps it from going
 	// on to the connection.
-	err := conn.SetReadDeadline(past)
 	var prefix []byte
-	for err == nil {
-		var n int
+	for {
 		buf := make([]byte, readBuffer)
-		n, err = body.Read(buf)
+		n, err := body.Read(buf)
 		prefix = append(prefix, buf[:n]...)
+		if err != nil {
+			break
+		}
 	}
-	if e := conn.SetDeadline(time.Time{}); e != nil {
+	if err := conn.SetDeadline(time.Time{}); err != nil {
 		body.Close()
-		return nil, nil, e
+		return nil, nil, err
 	}
 	return conn, prefix, nil
 }

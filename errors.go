@@ -134,8 +134,8 @@ func (e *ProtocolError) Error() string {
 type HandshakeError struct {
 	// StatusCode is the status of the HTTP response.
 	StatusCode int
-	// Header is the header of that response. Its keys are in the form of
-	// http.CanonicalHeaderKey.
+	// Header is the header of that response. In one from a server the keys are
+	// in the form of http.CanonicalHeaderKey; a server sends them as they stand.
 	Header map[string][]string
 	// Body is the body of that response; a client keeps the first KiB.
 	Body []byte
@@ -167,11 +167,12 @@ func (e *ConnectError) Error() string {
 // Unwrap returns Err.
 func (e *ConnectError) Unwrap() error { return e.Err }
 
-// redacted returns raw without its password, and without anything that could
-// hold one if it cannot be parsed.
+// redacted returns raw without its password, and nothing of it if the password
+// may be where it does not belong.
 func redacted(raw string) string {
 	u, err := url.Parse(raw)
-	if err != nil {
+	misplaced := err == nil && u.User == nil && (u.Host == "" || u.Fragment != "") && strings.Contains(raw, "@")
+	if err != nil || misplaced {
 		return "(malformed URL)"
 	}
 	return u.Redacted()

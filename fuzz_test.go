@@ -268,7 +268,7 @@ func roundTrip(t *testing.T, seed uint64, n int, material []byte) {
 	one, two := net.Pipe()
 	client := newOn(t, &slowConn{Conn: one, rnd: rand.New(rand.NewPCG(seed, 1))}, RoleClient, &options)
 	server := newOn(t, &slowConn{Conn: two, rnd: rand.New(rand.NewPCG(seed, 2))}, RoleServer, &options)
-	var parts sync.WaitGroup
+	var parts, ends sync.WaitGroup
 	for i, c := range []*Channel{client, server} {
 		rnd := rand.New(rand.NewPCG(seed, uint64(3+i)))
 		messages := make([]Message, n)
@@ -285,13 +285,22 @@ func roundTrip(t *testing.T, seed uint64, n int, material []byte) {
 			to = server
 		}
 		parts.Go(func() { sendAnyhow(t, rand.New(rand.NewPCG(seed, uint64(5+i))), c, messages) })
-		parts.Go(func() { receiveAnyhow(t, rand.New(rand.NewPCG(seed, uint64(7+i))), to, messages) })
+		parts.Go(func() {
+			receiveAnyhow(t, rand.New(rand.NewPCG(seed, uint64(7+i))), to, messages)
+			ends.Go(func() {
+				// What is left of a message that was given up has to be dropped.
+				if m, err := to.Receive(t.Context()); !errors.Is(err, ErrClosed) {
+					t.Errorf("behind the last message: %s, %v", brief(m), err)
+				}
+			})
+		})
 	}
 	parts.Wait()
 	if err := client.Close(); err != nil {
 		t.Errorf("Close: %v", err)
 	}
 	<-server.Done()
+	ends.Wait()
 	if server.CloseCode() != status.NormalClosure {
 		t.Errorf("the server has ended with %v", server.Err())
 	}
@@ -350,12 +359,6 @@ func receiveAnyhow(t *testing.T, rnd *rand.Rand, c *Channel, messages []Message)
 			<-time.After(time.Duration(rnd.IntN(300)) * time.Millisecond)
 		}
 	}
-	// What is left of a message that was given up has to be dropped.
-	go func() {
-		if m, err := c.Receive(t.Context()); !errors.Is(err, ErrClosed) {
-			t.Errorf("behind the last message: %s, %v", brief(m), err)
-		}
-	}()
 }
 
 // receiveOnce receives in some form. If it fails with a message begun, that

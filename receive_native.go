@@ -92,13 +92,15 @@ func (e *engine) leave() {
 
 func (e *engine) takeReading(ctx context.Context) error {
 	for {
+		// Looked at first, so that it does not win over an end that was before.
+		err := ctx.Err()
 		if isClosed(e.deaf) {
 			return e.end.Load()
 		}
 		cancelled := ctx.Done()
 		if isClosed(e.done) {
 			cancelled = nil
-		} else if err := ctx.Err(); err != nil {
+		} else if err != nil {
 			return err
 		}
 		if e.reading.try() {
@@ -150,7 +152,9 @@ func (e *engine) awaitOver(ctx context.Context) error {
 		case <-e.done:
 		case <-e.deaf:
 		case <-ctx.Done():
-			return ctx.Err()
+			if !isClosed(e.done) && !isClosed(e.deaf) {
+				return ctx.Err()
+			}
 		}
 	}
 	return e.end.Load()

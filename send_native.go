@@ -26,10 +26,12 @@ const (
 // acquire takes the right to send, in the order of errors of the contract: the
 // channel's end, then ctx.
 func (e *engine) acquire(ctx context.Context, r right) error {
+	// Looked at first, so that it does not win over an end that was before.
+	err := ctx.Err()
 	if isClosed(e.ended) {
 		return e.end.Load()
 	}
-	if err := ctx.Err(); err != nil {
+	if err != nil {
 		return err
 	}
 	if !r.try() {
@@ -38,7 +40,10 @@ func (e *engine) acquire(ctx context.Context, r right) error {
 		case <-e.ended:
 			return e.end.Load()
 		case <-ctx.Done():
-			return ctx.Err()
+			if !isClosed(e.ended) {
+				return ctx.Err()
+			}
+			return e.end.Load()
 		}
 	}
 	if e.writeError.Load() != nil {

@@ -33,7 +33,8 @@ type Server struct {
 	// Upgrade, if not nil, is asked about each valid handshake before it is
 	// answered: the place for authentication. The values of the context that
 	// it returns are in that of Handler. A *[HandshakeError] is answered as it
-	// stands, any other error with status 403 and no details.
+	// stands, and needs a StatusCode from 200 on; any other error is answered
+	// with status 403 and no details.
 	Upgrade func(r *http.Request) (context.Context, error)
 
 	// AcceptOptions apply to every channel.
@@ -46,7 +47,7 @@ type Server struct {
 	mu       sync.Mutex
 	stopping bool
 	open     map[*Channel]struct{}
-	running  int             // handlers and callbacks
+	running  int             // handshakes, handlers and callbacks
 	waiting  []chan struct{} // of Shutdown, closed when nothing is left
 }
 
@@ -64,10 +65,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	go s.serve(ctx, c)
 }
 
-func (s *Server) accept(w http.ResponseWriter, r *http.Request) (context.Context, *Channel, error) {
-	if s.isStopping() {
+func (s *Server) accept(w http.ResponseWriter, r *http.Request) (_ context.Context, c *Channel, err error) {
+	if !s.begin() {
 		return nil, nil, errStopping
 	}
+	defer func() {
+		if c == nil {
+			s.leave()
+		}
+	}()
 	if s.Handler == nil {
 		return nil, nil, unusable(errors.New("Server.Handler is nil"))
 	}
@@ -85,14 +91,17 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (context.Context
 			return nil, nil, unusable(errors.New("Server.Upgrade returned neither a context nor an error"))
 		}
 	}
-	c, err := upgrade(w, r, &s.AcceptOptions, offer, s)
+	if s.isStopping() {
+		return nil, nil, errStopping
+	}
+	c, err = upgrade(w, r, &s.AcceptOptions, offer, s)
 	if err != nil {
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.engine.onOver = func() {
+		cancel() // first: when Shutdown returns, every ctx has ended
 		s.forget(c)
-		cancel()
 	}
 	s.remember(c)
 	c.engine.start()
@@ -109,17 +118,21 @@ var errStopping = &HandshakeError{
 // forbidden is the refusal for an error of Upgrade.
 func forbidden(err error) error {
 	var e *HandshakeError
-	if errors.As(err, &e) {
-		return e
+	switch {
+	case !errors.As(err, &e):
+		return &HandshakeError{
+			StatusCode: http.StatusForbidden,
+			Body:       []byte("websocket: forbidden\n"),
+			Text:       err.Error(),
+		}
+	case e.StatusCode < 200 || e.StatusCode > 999:
+		// net/http would panic, or take it for an interim response.
+		return unusable(fmt.Errorf("Server.Upgrade returned a HandshakeError with status %d; expected one of 200 to 999", e.StatusCode))
 	}
-	return &HandshakeError{
-		StatusCode: http.StatusForbidden,
-		Body:       []byte("websocket: forbidden\n"),
-		Text:       err.Error(),
-	}
+	return e
 }
 
-// serve runs the handler. remember has counted it.
+// serve runs the handler, which begin has counted.
 func (s *Server) serve(ctx context.Context, c *Channel) {
 	defer s.leave()
 	defer func() {
@@ -174,6 +187,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-idle:
 		return nil
 	case <-ctx.Done():
+		if isClosed(idle) {
+			return nil
+		}
 	}
 	s.mu.Lock()
 	open = s.channels()
@@ -204,15 +220,13 @@ func (s *Server) notify() {
 	s.waiting = nil
 }
 
-// remember counts a channel and its handler. A channel that came too late for
-// Shutdown is closed.
+// remember counts a channel. One that came too late for Shutdown is closed.
 func (s *Server) remember(c *Channel) {
 	s.mu.Lock()
 	if s.open == nil {
 		s.open = make(map[*Channel]struct{})
 	}
 	s.open[c] = struct{}{}
-	s.running++
 	late := s.stopping
 	s.mu.Unlock()
 	if late {
@@ -225,6 +239,18 @@ func (s *Server) forget(c *Channel) {
 	delete(s.open, c)
 	s.notify()
 	s.mu.Unlock()
+}
+
+// begin counts a handshake, and the handler that it leads to. It returns false
+// if the server is shutting down.
+func (s *Server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return false
+	}
+	s.running++
+	return true
 }
 
 // enter and leave implement host.

@@ -2,7 +2,6 @@ package handshake
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -55,7 +54,7 @@ func CheckResponse(statusCode int, header map[string][]string, key string, offer
 		return "", &Error{StatusCode: statusCode, Header: header, Text: text}
 	}
 	if statusCode != 101 {
-		return fail("the server must answer with status 101; got " + strconv.Itoa(statusCode))
+		return fail("the server must answer with status 101")
 	}
 	f := readFields(header)
 	if upgrade, _ := one(f.upgrade); !equalFold(upgrade, "websocket") {

@@ -101,8 +101,8 @@ func TestCheckResponseRefusal(t *testing.T) {
 		offered []string
 		want    string
 	}{
-		{"item 1", 404, nil, nil, "status 101; got 404"},
-		{"item 1, 200", 200, nil, nil, "status 101; got 200"},
+		{"item 1", 404, nil, nil, "must answer with status 101"},
+		{"item 1, 200", 200, nil, nil, "must answer with status 101"},
 		{"item 2, missing", 101, header{"Upgrade": nil}, nil, `Upgrade header must be "websocket"; got none`},
 		{"item 2, other", 101, header{"Upgrade": {"h2c"}}, nil, `got "h2c"`},
 		{"item 2, list", 101, header{"Upgrade": {"websocket, h2c"}}, nil, `got "websocket, h2c"`},

@@ -25,10 +25,12 @@ func ParseURL(raw string) (*url.URL, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		if parse, ok := errors.AsType[*url.Error](err); ok {
-			err = parse.Err
+		var why string
+		// The reason cites what is malformed, which may be a password.
+		if parse, ok := errors.AsType[*url.Error](err); ok && !strings.Contains(raw, "@") {
+			why = ": " + parse.Err.Error()
 		}
-		return nil, MisuseError("the URL is malformed: " + err.Error() + "; expected one like wss://host/path")
+		return nil, MisuseError("the URL is malformed" + why + "; expected one like wss://host/path")
 	}
 
 	switch u.Scheme {

@@ -152,6 +152,9 @@ func TestDirectReadsWaitForWhatIsKept(t *testing.T) {
 	tr.mode = streamIn(500)
 	tr.drain()
 	tr.feed(b, whole)
+	if tr.r.kept != nil {
+		t.Error("the memory in which it was collected is still held")
+	}
 	want := []record{{"message binary", "ab" + strings.Repeat("c", 998)}}
 	if got := collected(tr.got); !slices.Equal(got, want) {
 		t.Errorf("%.1200q", got)

@@ -278,6 +278,9 @@ func (tr *transport) drain() {
 			if again := tr.r.Next(); again.Kind != ev.Kind {
 				tr.t.Fatalf("%+v, and then %+v", ev, again)
 			}
+			if ev.Kind == Over && (tr.r.Held() != 0 || !sameMemory(tr.r.Space(), tr.r.buf)) {
+				tr.t.Fatalf("%d bytes are held after the end, Space of %d", tr.r.Held(), len(tr.r.Space()))
+			}
 			return
 		case ev.Kind == TooLong:
 			tr.mode(tr, ev)
