@@ -64,7 +64,7 @@ func TestNoAttentionBesideReceivers(t *testing.T) {
 		c, p := withPeer(t, netPipe, role, silent)
 		for range 100 {
 			time.Sleep(attendAfter - 1)
-			if c.engine.reading.held() {
+			if c.engine.inRead.Load() {
 				t.Fatal("somebody attends")
 			}
 			go p.conn.Write(p.frame(textFrame, "message"))
@@ -467,7 +467,7 @@ func TestReceiversTakeOver(t *testing.T) {
 					if i%3 == 0 {
 						go cancel()
 					}
-					for tries := 0; tries < 100 && !near.engine.reading.held(); tries++ {
+					for tries := 0; tries < 100 && !near.engine.inRead.Load(); tries++ {
 						runtime.Gosched() // for somebody to take over from
 					}
 					m, err := near.Receive(ctx)

@@ -90,7 +90,7 @@ func eventually(t testing.TB, what string, condition func() bool) {
 
 // receiverWaits is true when a receiver is blocked in reading.
 func receiverWaits(c *Channel) func() bool {
-	return func() bool { return c.engine.present.Load() > 0 && c.engine.reading.held() }
+	return func() bool { return c.engine.present.Load() > 0 && c.engine.inRead.Load() }
 }
 
 func wantMessage(t testing.TB, c *Channel, want string) {
@@ -413,7 +413,7 @@ func ruleDoneAndErr(t *testing.T, near, far *Channel) {
 			t.Fatalf("before the end: %v %v %q", c.Err(), c.CloseCode(), c.CloseReason())
 		}
 	}
-	if near.Done() != near.Done() {
+	if done := near.Done(); done != near.Done() {
 		t.Error("Done returns two channels")
 	}
 	if err := far.CloseWith(4999, "bye"); err != nil {

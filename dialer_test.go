@@ -193,7 +193,7 @@ func TestDialerTLS(t *testing.T) {
 // if it can be written. What it holds already is not lost.
 func TestDialerForeignTransport(t *testing.T) {
 	answer := func(r *http.Request, body io.ReadCloser) *http.Response {
-		accept := wschannel.SignKey(strings.Join(r.Header["Sec-WebSocket-Key"], ""))
+		accept := wschannel.SignKey(strings.Join(map[string][]string(r.Header)["Sec-WebSocket-Key"], ""))
 		return &http.Response{
 			StatusCode: 101,
 			Header:     http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"}, "Sec-Websocket-Accept": {accept}},

@@ -66,6 +66,7 @@ type engine struct {
 	fresh     bool           // a receiver has read since anybody attended
 	begun     int            // how many of the bytes in in were read for a receiver
 	readWatch watch
+	inRead    atomic.Bool  // somebody waits for bytes
 	heard     atomic.Int64 // when the last byte came, in ns since born
 
 	attention attention
@@ -101,9 +102,6 @@ func (r right) try() bool {
 }
 
 func (r right) release() { <-r }
-
-// held reports whether somebody has the right just now.
-func (r right) held() bool { return len(r) > 0 }
 
 // newChannel makes a channel of conn; start has to follow. prefix is what has
 // been read from conn already; it is kept.

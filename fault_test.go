@@ -231,7 +231,8 @@ func both(f, g func(*stage) error) func(*stage) error {
 }
 
 // playOptions have no pings, so that nothing comes to the rescue of who hangs.
-var playOptions = Options{PingInterval: -1, CloseTimeout: time.Second, WriteTimeout: time.Second}
+// The time-outs are long enough for a machine that has other things to do.
+var playOptions = Options{PingInterval: -1, CloseTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second}
 
 // perform plays p and returns the stages when both channels are over.
 func (p play) perform(ctx context.Context, long int, nearEnd, farEnd *Channel) (near, far *stage, nearErr, farErr error) {
@@ -436,7 +437,7 @@ func TestFaultsOnASocket(t *testing.T) {
 				for n := 0; again && !t.Failed(); n++ {
 					role := Role(1 + (i+j+n)%2)
 					plan := &faultPlan{kind: kind, at: n}
-					f := &faultTest{t: t, what: roleName(role) + " in " + p.name + " " + on.name, exact: on.exact, prompt: on.prompt, plan: plan, long: pieceSize + 1}
+					f := &faultTest{t: t, what: roleName(role) + " in " + p.name + " " + on.name, exact: on.exact, plan: plan, long: pieceSize + 1}
 					near, far := tcpPair(t)
 					a, b := newFaultPair(t, near.(net.Conn), far.(net.Conn), on.wrap, role, plan)
 					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -35,7 +35,7 @@ func (e *engine) checkAlive() {
 			k.timer.Reset(time.Duration(min(left, interval)))
 			return
 		}
-		if e.reading.held() {
+		if e.inRead.Load() {
 			e.lose(fmt.Errorf("no sign of life for %v after a ping: %w", e.set.pingTimeout, os.ErrDeadlineExceeded))
 			return
 		}

@@ -70,7 +70,12 @@ func eventually(t testing.TB, what string, holds func() bool) {
 // started, or one of these: they inherit its label.
 func leakless(t *testing.T, f func()) {
 	t.Helper()
-	pprof.Do(t.Context(), pprof.Labels("leakless", t.Name()), func(context.Context) { f() })
+	pprof.Do(t.Context(), pprof.Labels("leakless", t.Name()), func(context.Context) {
+		if labelled("leakless", t.Name()) == "" {
+			t.Fatal("labels are not found")
+		}
+		f()
+	})
 	var stacks string
 	defer func() {
 		if t.Failed() {

@@ -201,7 +201,9 @@ func (e *engine) read(p []byte) (n int, err error) {
 		e.prefix = e.prefix[n:]
 		return n, nil
 	}
+	e.inRead.Store(true)
 	n, err = e.conn.Read(p)
+	e.inRead.Store(false)
 	if n > 0 {
 		e.heard.Store(e.now())
 	}

@@ -195,7 +195,7 @@ func TestServerUpgrade(t *testing.T) {
 			contentType := "text/plain; charset=utf-8"
 			if test.want.status == 401 {
 				contentType = "application/json"
-				if got := resp.Header["WWW-Authenticate"]; len(got) != 1 || got[0] != "Basic" {
+				if got := map[string][]string(resp.Header)["WWW-Authenticate"]; len(got) != 1 || got[0] != "Basic" {
 					t.Errorf("the header is %v", resp.Header)
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -155,6 +156,22 @@ func TestShutdownDuringHandshake(t *testing.T) {
 			t.Error("a handler was called after Shutdown had returned")
 		}
 	})
+}
+
+// A panic in Upgrade is net/http's to deal with, and nothing to wait for.
+func TestShutdownAfterPanic(t *testing.T) {
+	s := &wschannel.Server{Handler: echo, Upgrade: func(*http.Request) (context.Context, error) { panic("boom") }}
+	func() {
+		defer func() {
+			if v := recover(); v != "boom" {
+				t.Errorf("the panic became %v", v)
+			}
+		}()
+		s.ServeHTTP(httptest.NewRecorder(), sampleHTTPRequest())
+	}()
+	if err := s.Shutdown(patiently(t)); err != nil {
+		t.Error(err)
+	}
 }
 
 // A peer that does not answer is waited for, but not longer than CloseTimeout,
