@@ -467,7 +467,7 @@ func TestReceiversTakeOver(t *testing.T) {
 					if i%3 == 0 {
 						go cancel()
 					}
-					for tries := 0; tries < 100 && !near.engine.inRead.Load(); tries++ {
+					for tries := 0; tries < 100 && len(near.engine.reading) == 0; tries++ {
 						runtime.Gosched() // for somebody to take over from
 					}
 					m, err := near.Receive(ctx)

@@ -106,6 +106,27 @@ func TestContextIsRegisteredOnce(t *testing.T) {
 	})
 }
 
+// Also a ctx that is first used after the end, when there may be messages left.
+func TestContextIsNotRegisteredAfterTheEnd(t *testing.T) {
+	inBubble(t, func(t *testing.T, role Role) {
+		c, p := withPeer(t, netPipe, role, nil)
+		p.send(textFrame, "left")
+		p.conn.Close()
+		<-c.Done()
+		ctx, cancel := newCountingContext(t)
+		defer cancel()
+		if m, err := c.Receive(ctx); err != nil || string(m.Data) != "left" {
+			t.Errorf("Receive: %q %v", m.Data, err)
+		}
+		if _, err := c.Receive(ctx); err != c.Err() {
+			t.Errorf("Receive: %v", err)
+		}
+		c.NextReader(ctx)
+		c.SendText(ctx, "")
+		ctx.want(t, "after the end", 0, 0)
+	})
+}
+
 // A deadlineTeller tells when a deadline is set that has passed: that is how
 // the engine wakes a reader or a writer.
 type deadlineTeller struct {

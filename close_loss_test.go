@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -17,10 +18,12 @@ import (
 // A halfBroken connection can be read; writing to it takes a while and fails.
 type halfBroken struct {
 	net.Conn
-	fail chan struct{}
+	fail   chan struct{}
+	writes atomic.Int32
 }
 
 func (c *halfBroken) Write([]byte) (int, error) {
+	c.writes.Add(1)
 	<-c.fail
 	return 0, syscall.EPIPE
 }
@@ -61,7 +64,7 @@ func TestWritingFails(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, role Role) {
 				near, far := net.Pipe()
-				conn := &halfBroken{near, make(chan struct{})}
+				conn := &halfBroken{Conn: near, fail: make(chan struct{})}
 				c := newOn(t, conn, role, silentWith(1000))
 				p := newPeer(t, far, RoleClient+RoleServer-role)
 				failing := async(func() error { return c.SendText(t.Context(), "fails") })
@@ -80,7 +83,9 @@ func TestWritingFails(t *testing.T) {
 						}
 					})
 				}
-				synctest.Wait()
+				if synctest.Wait(); tt.receiver {
+					p.send(pingFrame, "its pong waits too")
+				}
 				close(conn.fail)
 				began := time.Now()
 				synctest.Wait() // the first cause wins
@@ -102,6 +107,9 @@ func TestWritingFails(t *testing.T) {
 						wantMessage(t, c, m)
 					}
 				}
+				if n := conn.writes.Load(); n != 1 {
+					t.Errorf("%d writes, behind one that may have been cut in half", n-1)
+				}
 				if tt.want != nil {
 					wantCloseError(t, "Send", err, *tt.want)
 					wantOver(t, c, *tt.want)
@@ -118,7 +126,7 @@ func TestWritingFails(t *testing.T) {
 func TestCloseAfterWritingFailed(t *testing.T) {
 	inBubble(t, func(t *testing.T, role Role) {
 		near, far := net.Pipe()
-		conn := &halfBroken{near, make(chan struct{}, 1)}
+		conn := &halfBroken{Conn: near, fail: make(chan struct{}, 1)}
 		c := newOn(t, conn, role, nil)
 		newPeer(t, far, RoleClient+RoleServer-role)
 		sent := async(func() error { return c.SendText(t.Context(), "fails") })

@@ -308,6 +308,32 @@ func TestNextWriterCancelledInAWrite(t *testing.T) {
 	}
 }
 
+// A frame of which nothing has left cannot be taken back once another one of
+// its message has left.
+func TestNextWriterCancelledInALaterWrite(t *testing.T) {
+	inBothRoles(t, func(t *testing.T, role Role) {
+		for _, closing := range []bool{true, false} {
+			near, far := net.Pipe()
+			c := newOn(t, near, role, nil)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			go far.Read(make([]byte, 100_000)) // of the first frame, no more
+			w := wantWriter(t, c, ctx, Binary)
+			wantWritten(t, w, letters(fragmentSize+1))
+			var err error
+			if closing {
+				err = w.Close()
+			} else {
+				_, err = w.Write(make([]byte, 100_000))
+			}
+			wantNothing(t, "the second frame", 0, err, context.DeadlineExceeded)
+			<-c.Done()
+			wantEnd(t, c, status.AbnormalClosure, "", false)
+			wantNothing(t, "Send", 0, c.SendText(t.Context(), "late"), c.Err())
+		}
+	})
+}
+
 func TestNextWriterAfterClose(t *testing.T) {
 	inBothRoles(t, func(t *testing.T, role Role) {
 		c, r := rawChannel(t, role, nil)

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -194,6 +195,22 @@ func TestPumpDeadlines(t *testing.T) {
 					wantAfter(t, "it returned", began, tt.after)
 				})
 			})
+		}
+	}
+}
+
+// A timer that goes off while its deadline is moved counts no more.
+func TestDeadlineMovedInTheLastMoment(t *testing.T) {
+	d := deadline{over: make(chan struct{})}
+	for range 20_000 {
+		d.set(time.Now().Add(time.Duration(rand.IntN(3000))))
+		for range rand.IntN(100) {
+			runtime.Gosched()
+		}
+		d.set(time.Time{})
+		runtime.Gosched()
+		if isClosed(d.passed()) {
+			t.Fatal("no deadline has passed")
 		}
 	}
 }
