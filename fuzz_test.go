@@ -256,9 +256,7 @@ func FuzzRoundTrip(f *testing.F) {
 	f.Add(uint64(100), uint8(30), []byte(letters(5000)))
 	f.Add(uint64(101), uint8(3), bytes.Repeat([]byte{0xff, 0}, 30_000))
 	f.Fuzz(func(t *testing.T, seed uint64, n uint8, material []byte) {
-		if len(material) > 100_000 {
-			t.Skip()
-		}
+		material = material[:min(len(material), 100_000)]
 		synctest.Test(t, func(t *testing.T) { roundTrip(t, seed, int(n%50), material) })
 	})
 }

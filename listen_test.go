@@ -427,6 +427,34 @@ func TestListenStopInside(t *testing.T) {
 	})
 }
 
+// A message that was on its way to a callback when stop came is the next one
+// again, in front of those that wait.
+func TestListenStopAtTheLastMoment(t *testing.T) {
+	inBothRoles(t, func(t *testing.T, role Role) {
+		for _, idle := range []time.Duration{0, time.Second} { // wait in the channel, or behind it
+			c, r := rawChannel(t, role, nil)
+			pass(idle)
+			go r.send(fr(0x81, "one"), fr(0x82, "two"), fr(0x81, "three"))
+			pass(idle)
+			for i, want := range []string{"one", "two", "three"} {
+				for range i + 1 {
+					_, data, err := c.engine.receive(t.Context(), []byte("mine"), func() bool { return false })
+					if string(data) != "mine" || err != errStopped {
+						t.Fatalf("%q, %v", data, err)
+					}
+				}
+				if i == 1 {
+					if err := readsAs(wantReader(t, c, Binary), want); err != nil {
+						t.Error(err)
+					}
+				} else {
+					wantNext(t, c, want)
+				}
+			}
+		}
+	})
+}
+
 // In onDone there is nothing left to stop, and nothing left to receive.
 func TestListenStopInOnDone(t *testing.T) {
 	listening(t, func(t *testing.T, role Role, listen listenFunc) {

@@ -293,7 +293,7 @@ func TestNextWriterCancelledInAWrite(t *testing.T) {
 			n, err := w.Write(make([]byte, 100_000))
 			wantNothing(t, "Write", n, err, context.DeadlineExceeded)
 			if taken > 0 {
-				<-c.Done()
+				wantNothing(t, "Write", n, err, c.Err())
 				wantEnd(t, c, status.AbnormalClosure, "", false)
 				wantNothing(t, "Close", 0, w.Close(), c.Err())
 				return
@@ -327,7 +327,7 @@ func TestNextWriterCancelledInALaterWrite(t *testing.T) {
 				_, err = w.Write(make([]byte, 100_000))
 			}
 			wantNothing(t, "the second frame", 0, err, context.DeadlineExceeded)
-			<-c.Done()
+			wantNothing(t, "the second frame", 0, err, c.Err())
 			wantEnd(t, c, status.AbnormalClosure, "", false)
 			wantNothing(t, "Send", 0, c.SendText(t.Context(), "late"), c.Err())
 		}

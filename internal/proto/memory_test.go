@@ -27,7 +27,7 @@ func binaryHeader(n int) []byte {
 func TestMemoryGrowsWithWhatCame(t *testing.T) {
 	const buffer, payload = 1000, 1 << 20
 	cfg := Config{MessageLimit: math.MaxInt, FragmentLimit: -1}
-	claim := "\x82\x7F\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF"
+	claim := string(binaryHeader(math.MaxInt))
 	for _, tt := range []struct {
 		name  string
 		mode  mode
@@ -37,7 +37,7 @@ func TestMemoryGrowsWithWhatCame(t *testing.T) {
 		{"in new memory", collectNew, claim, 0},
 		{"in short memory", collectInto(10), claim, 16},
 		{"in long memory", collectInto(1 << 16), claim, 6 + 1<<16},
-		{"behind another fragment", collectNew, "\x02\x05Hello\x80\x7F\x7F\xFF\xFF\xFF\xFF\xFF\xFF\x00", 5},
+		{"behind another fragment", collectNew, "\x02\x05Hello\x80" + string(binaryHeader(math.MaxInt - 5)[1:]), 5},
 		{"stream", streamIn(1 << 16), claim, 1 << 16},
 		{"skip", skip, claim, 0},
 	} {
@@ -45,6 +45,9 @@ func TestMemoryGrowsWithWhatCame(t *testing.T) {
 			t.Run(tt.name, func(t *testing.T) {
 				tr := newTransport(t, cfg, buffer, tt.mode)
 				tr.feed([]byte(tt.begin), whole)
+				if tr.ended {
+					t.Fatalf("%q", tr.got)
+				}
 				moved, at := 0, unsafe.SliceData(tr.r.dst)
 				b := bytes.Repeat([]byte("a"), payload)
 				for len(b) > 0 {
