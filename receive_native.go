@@ -204,11 +204,18 @@ func (e *engine) read(p []byte) (n int, err error) {
 	e.inRead.Store(true)
 	n, err = e.conn.Read(p)
 	e.inRead.Store(false)
+	if n < 0 || n > len(p) {
+		return 0, errWrongCount
+	}
 	if n > 0 {
 		e.heard.Store(e.now())
 	}
 	return n, err
 }
+
+// errWrongCount is of a stream that claims to have read or written more bytes
+// than it was asked to.
+var errWrongCount = errors.New("the stream returned an impossible count")
 
 func (e *engine) readFailed(err error) error {
 	if err == io.EOF {

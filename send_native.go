@@ -210,6 +210,9 @@ func (e *engine) writeOnce(p *[]byte) (n int, err error) {
 		return int(n), err
 	}
 	n, err = e.conn.Write(*p)
+	if n < 0 || n > len(*p) {
+		return 0, errWrongCount
+	}
 	*p = (*p)[n:]
 	if err == nil && len(*p) > 0 {
 		err = io.ErrShortWrite

@@ -94,6 +94,9 @@ func (t *pump) readLoop(reads chan<- chunk, next <-chan struct{}) {
 	buf := make([]byte, readBuffer)
 	for {
 		n, err := t.rwc.Read(buf)
+		if n < 0 || n > len(buf) {
+			n, err = 0, errWrongCount
+		}
 		select {
 		case reads <- chunk{buf[:n], err}:
 		case <-t.closed:
@@ -140,7 +143,10 @@ func (t *pump) writeLoop(writes <-chan []byte, written chan<- error) {
 		select {
 		case p := <-writes:
 			n, err := t.rwc.Write(p)
-			if err == nil && n < len(p) {
+			switch {
+			case n < 0 || n > len(p):
+				err = errWrongCount
+			case err == nil && n < len(p):
 				err = io.ErrShortWrite
 			}
 			written <- err

@@ -405,3 +405,41 @@ func TestReadsWithoutProgress(t *testing.T) {
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
+// A liar counts bytes that cannot be.
+type liar struct {
+	io.ReadWriteCloser
+	n int
+}
+
+func (l liar) Read(p []byte) (int, error)  { return l.n, nil }
+func (l liar) Write(p []byte) (int, error) { return l.n, nil }
+
+func TestImpossibleCounts(t *testing.T) {
+	for _, n := range []int{-1, 1 << 20} {
+		for _, on := range []func(net.Conn) io.ReadWriteCloser{
+			func(c net.Conn) io.ReadWriteCloser { return liar{c, n} },
+			func(c net.Conn) io.ReadWriteCloser { return &liarConn{c, liar{c, n}} },
+		} {
+			near, _ := net.Pipe()
+			c := New(on(near), RoleClient, nil)
+			if _, err := c.Receive(t.Context()); !errors.Is(err, errWrongCount) {
+				t.Errorf("Receive with a count of %d: %v", n, err)
+			}
+			near, _ = net.Pipe()
+			c = New(on(near), RoleServer, &StreamOptions{Options: Options{ReceiveBuffer: -1}})
+			if err := c.SendText(t.Context(), "x"); !errors.Is(err, errWrongCount) {
+				t.Errorf("Send with a count of %d: %v", n, err)
+			}
+		}
+	}
+}
+
+// A liarConn has deadlines.
+type liarConn struct {
+	net.Conn
+	liar liar
+}
+
+func (l *liarConn) Read(p []byte) (int, error)  { return l.liar.Read(p) }
+func (l *liarConn) Write(p []byte) (int, error) { return l.liar.Write(p) }
