@@ -11,7 +11,6 @@ import (
 	"net"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -445,7 +444,7 @@ func TestReceiversTakeOver(t *testing.T) {
 				if role == RoleServer {
 					near, far = server, client
 				}
-				const count = 200
+				const count = 500
 				sent := async(func() error {
 					for i := range count {
 						if err := far.SendText(t.Context(), fmt.Sprint(i, strings.Repeat("x", i%300))); err != nil {
@@ -454,11 +453,10 @@ func TestReceiversTakeOver(t *testing.T) {
 					}
 					return far.Close()
 				})
-				var over atomic.Bool
+				left := make(chan struct{}, 1) // the receiver has
 				attended := async(func() bool {
-					for !over.Load() {
+					for range left {
 						near.engine.attend()
-						runtime.Gosched()
 					}
 					return true
 				})
@@ -466,6 +464,10 @@ func TestReceiversTakeOver(t *testing.T) {
 					ctx, cancel := context.WithCancel(t.Context())
 					if i%3 == 0 {
 						go cancel()
+					}
+					select {
+					case left <- struct{}{}:
+					default:
 					}
 					for tries := 0; tries < 100 && len(near.engine.reading) == 0; tries++ {
 						runtime.Gosched() // for somebody to take over from
@@ -481,7 +483,7 @@ func TestReceiversTakeOver(t *testing.T) {
 					i++
 				}
 				wantOver(t, near, peerClose)
-				over.Store(true)
+				close(left)
 				within(t, "attending", attended)
 				if err := within(t, "the sender", sent); err != nil {
 					t.Error(err)

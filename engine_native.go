@@ -66,8 +66,9 @@ type engine struct {
 	fresh     bool           // a receiver has read since anybody attended
 	begun     int            // how many of the bytes in in were read for a receiver
 	readWatch watch
-	inRead    atomic.Bool  // somebody waits for bytes
-	heard     atomic.Int64 // when the last byte came, in ns since born
+	wakes     atomic.Uint64 // calls of wakeReader
+	inRead    atomic.Bool   // somebody waits for bytes
+	heard     atomic.Int64  // when the last byte came, in ns since born
 
 	attention attention
 
@@ -173,7 +174,10 @@ var past = time.Unix(1, 0)
 
 // wakeReader makes the goroutine that is reading look up. The reader itself
 // clears the deadline; nobody else may, or a wake-up is lost.
-func (e *engine) wakeReader() { e.mustWake(e.conn.SetReadDeadline(past)) }
+func (e *engine) wakeReader() {
+	e.wakes.Add(1)
+	e.mustWake(e.conn.SetReadDeadline(past))
+}
 
 func (e *engine) wakeWriter() { e.mustWake(e.conn.SetWriteDeadline(past)) }
 

@@ -39,6 +39,7 @@ type faultKind struct {
 var faultKinds = []faultKind{
 	{name: "error", calls: []string{callRead, callWrite, callReadDeadline, callWriteDeadline, callClose}, err: errInjected},
 	{name: "error for good", calls: []string{callRead, callWrite, callReadDeadline, callWriteDeadline, callClose}, err: errInjected, always: true},
+	{name: "no deadlines any more", calls: []string{callReadDeadline, callWriteDeadline}, err: errInjected, always: true},
 	{name: "error after a part", calls: []string{callWrite}, err: errInjected, some: true},
 	{name: "error with data", calls: []string{callRead}, err: errInjected, some: true, always: true},
 	{name: "EOF", calls: []string{callRead}, err: io.EOF, always: true},

@@ -127,7 +127,7 @@ func stressListen(t *testing.T, c, peer *Channel) {
 	for next < messages && !t.Failed() {
 		var stopped, calledAfter atomic.Bool
 		count := atomic.Int64{}
-		enough := make(chan bool, 1)
+		enough := make(chan bool, 2) // as many as can be sent
 		stopAt := int64(rnd.IntN(4)) // 0: by somebody else
 		var stop func()
 		ready := make(chan bool)

@@ -104,13 +104,19 @@ func (e *engine) takeReading(ctx context.Context) error {
 			return err
 		}
 		if e.reading.try() {
-			return nil
+			// ctx once more: a listener that was stopped in between must not
+			// touch what the next receiver has begun.
+			if cancelled == nil || ctx.Err() == nil {
+				return nil
+			}
+			e.reading.release()
+			continue
 		}
 		// Whoever attends to the channel gives way to the receiver.
 		e.wakeReader()
 		select {
 		case e.reading <- struct{}{}:
-			if !isClosed(e.deaf) {
+			if !isClosed(e.deaf) && (cancelled == nil || ctx.Err() == nil) {
 				return nil
 			}
 			e.reading.release()
@@ -166,7 +172,8 @@ func (e *engine) awaitOver(ctx context.Context) error {
 func (e *engine) fill(ctx context.Context, limit int, may func() error) error {
 	e.readWatch.begin(ctx)
 	defer e.readWatch.end()
-	for range maxFruitless {
+	seen := e.wakes.Load()
+	for fruitless := 0; fruitless < maxFruitless; {
 		if isClosed(e.done) {
 			return e.end.Load()
 		}
@@ -178,6 +185,11 @@ func (e *engine) fill(ctx context.Context, limit int, may func() error) error {
 		if n > 0 {
 			e.in.Filled(n)
 			return nil
+		}
+		if wakes := e.wakes.Load(); wakes == seen {
+			fruitless++ // nobody has asked for this
+		} else {
+			seen = wakes
 		}
 		if isTimeout(err) {
 			// A wake-up. Only the reader clears the deadline, and looks for
