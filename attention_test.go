@@ -444,14 +444,14 @@ func TestReceiversTakeOver(t *testing.T) {
 				if role == RoleServer {
 					near, far = server, client
 				}
-				const count = 500
+				const count = 100
 				sent := async(func() error {
 					for i := range count {
 						if err := far.SendText(t.Context(), fmt.Sprint(i, strings.Repeat("x", i%300))); err != nil {
 							return err
 						}
 					}
-					return far.Close()
+					return nil
 				})
 				left := make(chan struct{}, 1) // the receiver has
 				attended := async(func() bool {
@@ -482,7 +482,11 @@ func TestReceiversTakeOver(t *testing.T) {
 					}
 					i++
 				}
+				closed := async(far.Close) // not before: it would not wait for a slow receiver
 				wantOver(t, near, peerClose)
+				if err := within(t, "closing", closed); err != nil {
+					t.Error(err)
+				}
 				close(left)
 				within(t, "attending", attended)
 				if err := within(t, "the sender", sent); err != nil {

@@ -144,11 +144,6 @@ func (e *engine) maskKey() (key [4]byte) {
 // them; it is also true if the transport is lost, so that the channel cannot go
 // on anyway. The caller has the right to write a frame.
 func (e *engine) write(ctx context.Context, p []byte, unsent int) (left bool, err error) {
-	if !e.exact {
-		// TLS writes by itself too, as to answer a key update, and must not do
-		// so under a deadline of ours that has passed.
-		defer e.conn.SetWriteDeadline(time.Time{})
-	}
 	e.writeWatch.begin(ctx)
 	defer e.writeWatch.end()
 	e.unsent.Store(int64(unsent))
