@@ -58,6 +58,7 @@ func TestCloseTimeout(t *testing.T) {
 		}, time.Second, "", nil},
 		{"connection lost", 0, func(p *peer) {
 			p.expectClose(1000, "")
+			synctest.Wait()
 			p.conn.Close()
 		}, 0, "unexpected EOF", io.ErrUnexpectedEOF},
 		{"connection lost, nothing was read", 0, func(p *peer) { p.conn.Close() }, 0, "", io.ErrUnexpectedEOF},
