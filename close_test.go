@@ -34,6 +34,8 @@ func wantAfter(t testing.TB, what string, began time.Time, want time.Duration) {
 // reason is the longest one: 123 bytes in characters of three bytes.
 var reason = strings.Repeat("€", 41)
 
+// T050: the code is our own. T012, T013: sending fails as soon as it is decided,
+// before the peer has answered.
 func TestCloseByUs(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -46,6 +48,7 @@ func TestCloseByUs(t *testing.T) {
 		{"1000, T007", closeWith(1000, ""), "\x03\xe8", ownClose},
 		{"1001", closeWith(status.GoingAway, "x"), "\x03\xe9x", CloseError{Code: 1001, Reason: "x"}},
 		{"1014", closeWith(1014, ""), "\x03\xf6", CloseError{Code: 1014}},
+		{"3005 and reason, T050", closeWith(3005, "please close"), "\x0b\xbdplease close", CloseError{Code: 3005, Reason: "please close"}},
 		{"3000, T008", closeWith(3000, ""), "\x0b\xb8", CloseError{Code: 3000}},
 		{"4999, T009", closeWith(4999, ""), "\x13\x87", CloseError{Code: 4999}},
 		{
@@ -71,6 +74,7 @@ func TestCloseByUs(t *testing.T) {
 				_, err := c.Receive(t.Context())
 				wantCloseError(t, "Receive", err, tt.want)
 				wantCloseError(t, "Send", c.SendText(t.Context(), ""), tt.want)
+				wantCloseError(t, "SendBinary", c.SendBinary(t.Context(), make([]byte, 10)), tt.want)
 
 				p.send(textFrame, "too late, X02")
 				p.send(pingFrame, "too late as well")
@@ -95,6 +99,7 @@ func closeWith(code status.Code, reason string) func(*Channel) error {
 	return func(c *Channel) error { return c.CloseWith(code, reason) }
 }
 
+// X03: a close that is refused sends nothing and changes nothing.
 func TestCloseMisuse(t *testing.T) {
 	prefix := "wschannel: invalid close: "
 	for _, tt := range []struct {

@@ -3,6 +3,7 @@
 package wschannel
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -89,6 +90,61 @@ func TestDeliveredAlthoughSendingFails(t *testing.T) {
 				wantMessage(t, c, "last words")
 				wantOver(t, c, end)
 			})
+		})
+	}
+}
+
+// What is echoed is what was sent, to the type and the last byte.
+func TestEcho(t *testing.T) {
+	hello := strings.Repeat("Hello World!", 10_000)
+	for _, on := range connectors {
+		t.Run(on.name, func(t *testing.T) {
+			client, server := channelPair(t, on.connect, nil)
+			go func() {
+				for m, err := range server.Messages(t.Context()) {
+					if err == nil {
+						err = server.Send(t.Context(), m)
+					}
+					if err != nil {
+						t.Errorf("echo: %v", err)
+					}
+				}
+			}()
+			for _, tt := range []struct {
+				name     string
+				messages []Message
+			}{
+				{"T024", []Message{{Text, nil}}},
+				{"T025", []Message{{Binary, nil}}},
+				{"T026", []Message{{Text, []byte("Hello World!")}}},
+				{"T027", []Message{{Binary, []byte{1, 2, 3, 4, 5}}}},
+				{"T028", []Message{{Text, []byte(hello)}}},
+				{"T029", []Message{{Binary, bytes.Repeat([]byte{0, 255}, 500_000)}}},
+				{"T030", []Message{{Text, []byte("\U0001F600 \U0001F9D1\u200D\U0001F680")}}},
+				{"T031", []Message{{Binary, []byte{1}}, {Text, []byte("Hello!")}, {Binary, []byte{1, 2}}, {Text, []byte("Hello World!")}}},
+				{"T048", []Message{{Text, []byte("a")}, {Binary, []byte("b")}, {Text, []byte("c")}, {Binary, []byte("d")}}},
+			} {
+				sent := async(func() error {
+					for _, m := range tt.messages {
+						if err := client.Send(t.Context(), m); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+				for i, want := range tt.messages {
+					m, err := client.Receive(t.Context())
+					if err != nil || m.Type != want.Type || !bytes.Equal(m.Data, want.Data) {
+						t.Fatalf("%s: message %d: %v of %d bytes, %v", tt.name, i, m.Type, len(m.Data), err)
+					}
+				}
+				if err := within(t, "Send", sent); err != nil {
+					t.Errorf("%s: %v", tt.name, err)
+				}
+			}
+			if err := client.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
 		})
 	}
 }

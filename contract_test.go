@@ -150,7 +150,7 @@ var sizes = []int{0, 1, 2, 125, 126, 127, readBuffer - 8, readBuffer, recordSize
 
 func ruleOrder(t *testing.T, near, far *Channel) {
 	message := func(i int) Message {
-		return Message{Type(1 + i%2), bytes.Repeat([]byte{'a' + byte(i%26)}, sizes[i%len(sizes)])}
+		return Message{Type(1 + i/len(sizes)%2), bytes.Repeat([]byte{'a' + byte(i%26)}, sizes[i%len(sizes)])}
 	}
 	const count = 60
 	var both sync.WaitGroup
