@@ -19,8 +19,11 @@ const (
 	// pollInterval is how often a socket is asked for errors while nothing is
 	// read because the receive buffer is full.
 	pollInterval = time.Second
-	// salvageTime is how long a channel whose writing has failed is read on.
-	salvageTime = 100 * time.Millisecond
+	// salvageTime is how long a channel whose writing has failed is read on
+	// without a byte coming, and salvageLimit how much of it is kept: more than
+	// systems hold for a socket.
+	salvageTime  = 100 * time.Millisecond
+	salvageLimit = 16 << 20
 )
 
 // An attention decides when to attend to a channel: to read it while nobody
@@ -85,7 +88,7 @@ func (e *engine) attend() {
 	if !e.reading.try() {
 		return
 	}
-	full := e.readAhead(func() error {
+	full := e.readAhead(e.set.receiveBuffer, func() error {
 		if e.present.Load() > 0 {
 			return errGiveWay
 		}
@@ -96,7 +99,7 @@ func (e *engine) attend() {
 		return
 	}
 	if err := socketError(e.conn); err != nil {
-		e.lose(err)
+		e.salvage(err)
 		return
 	}
 	if a := &e.attention; a.state.CompareAndSwap(timerUnset, timerPolling) {
@@ -105,8 +108,8 @@ func (e *engine) attend() {
 }
 
 // readAhead reads into the inbox until may objects, the transport fails, or
-// the receive buffer is full: it can hold no message beyond the limits either.
-func (e *engine) readAhead(may func() error) (full bool) {
+// the inbox is full, which holds size bytes and no message beyond the limits.
+func (e *engine) readAhead(size int, may func() error) (full bool) {
 	defer e.in.Release()
 	if e.fresh {
 		e.fresh, e.begun = false, e.in.Held()
@@ -131,7 +134,7 @@ func (e *engine) readAhead(may func() error) (full bool) {
 			// What a receiver has begun to read takes no room.
 			held := e.in.Held()
 			e.begun = min(e.begun, held)
-			room := e.set.receiveBuffer - e.inbox.size() - (held - e.begun)
+			room := size - e.inbox.size() - (held - e.begun)
 			if room <= 0 {
 				return true
 			}
@@ -146,14 +149,27 @@ func (e *engine) readAhead(may func() error) (full bool) {
 	}
 }
 
-// salvage ends a channel whose writing has failed, and waits for that. The peer
-// may have closed, or sent its last messages, before it went away: what can be
-// had without much waiting is read first.
+// salvage ends a channel whose writing has failed, or whose socket has, and
+// waits for that. The peer
+// may have closed, or sent its last messages, before it went away: what the
+// connection still holds is read first, also beyond the receive buffer. So this
+// takes no more memory than the system held for it.
 func (e *engine) salvage(cause error) {
-	defer time.AfterFunc(salvageTime, func() { e.lose(cause) }).Stop()
+	e.writeError.CompareAndSwap(nil, &cause)
+	var giveUp *time.Timer
+	began := e.now()
+	giveUp = newTimer(func() {
+		if idle := e.now() - max(began, e.heard.Load()); idle < int64(salvageTime) {
+			giveUp.Reset(salvageTime - time.Duration(idle))
+			return
+		}
+		e.lose(cause)
+	})
+	giveUp.Reset(salvageTime)
+	defer giveUp.Stop()
 	select {
 	case e.reading <- struct{}{}:
-		e.readAhead(e.undecided)
+		e.readAhead(salvageLimit, e.undecided)
 		e.reading.release()
 		e.lose(cause)
 	case <-e.done:

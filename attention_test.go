@@ -5,6 +5,7 @@ package wschannel
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -178,9 +179,9 @@ func TestAttentionIsBounded(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, role Role) {
-				for _, size := range []int{1, 2, 100, 1000, 5000, 0} {
+				for _, size := range []int{1, 139, 140, 1000, 5000, 0} {
 					c, p := withPeer(t, netPipe, role, silentWith(size))
-					size = either(size, 64<<10)
+					size = max(either(size, 64<<10), 139) // a control frame fits in
 					var flood []byte
 					for i := 0; len(flood) <= size; i++ {
 						flood = append(flood, tt.frame(p, i)...)
@@ -364,7 +365,7 @@ func TestAttentionWhileACallbackRuns(t *testing.T) {
 // written.
 func TestPausedNoticesAFailingPing(t *testing.T) {
 	inBubble(t, func(t *testing.T, role Role) {
-		c, p := withPeer(t, netPipe, role, &Options{ReceiveBuffer: 100})
+		c, p := withPeer(t, netPipe, role, &Options{ReceiveBuffer: 139})
 		writeFor(t, p, time.Second, append(p.frame(textFrame, "a"), p.frame(binaryFrame, strings.Repeat("x", 1000))...))
 		began := time.Now()
 		p.conn.Close()
@@ -378,22 +379,49 @@ func TestPausedNoticesAFailingPing(t *testing.T) {
 
 // A reset is noticed while reading pauses, by asking the socket.
 func TestPausedNoticesAReset(t *testing.T) {
-	eachRole(t, func(t *testing.T, role Role) {
-		c, p := withPeer(t, tcpPair, role, silentWith(100))
-		p.send(textFrame, "a")
-		p.send(binaryFrame, strings.Repeat("x", 1000))
-		eventually(t, "a full buffer", func() bool {
-			if !c.engine.reading.try() {
-				return false
-			}
-			defer c.engine.reading.release()
-			return c.engine.inbox.size()+c.engine.in.Held() >= 100-8
+	for _, on := range []struct {
+		name    string
+		connect connector
+	}{{"TCP", tcpPair}, {"TLS", tlsPair}} {
+		t.Run(on.name, func(t *testing.T) {
+			eachRole(t, func(t *testing.T, role Role) {
+				c, p := withPeer(t, on.connect, role, silentWith(139))
+				p.send(textFrame, "a")
+				p.send(binaryFrame, strings.Repeat("x", 1000))
+				eventually(t, "a full buffer", func() bool {
+					if !c.engine.reading.try() {
+						return false
+					}
+					defer c.engine.reading.release()
+					return c.engine.inbox.size()+c.engine.in.Held() >= 139-8
+				})
+				socket := p.conn
+				if over, ok := socket.(*tls.Conn); ok {
+					socket = over.NetConn()
+				}
+				socket.(*net.TCPConn).SetLinger(0)
+				socket.Close()
+				within(t, "the end", c.Done())
+				wantMessage(t, c, "a")
+				wantMessage(t, c, strings.Repeat("x", 1000)) // it had arrived
+				wantLost(t, c, receiveError(c), syscall.ECONNRESET)
+			})
 		})
-		p.conn.(*net.TCPConn).SetLinger(0)
-		p.conn.Close()
-		within(t, "the end", c.Done())
-		wantMessage(t, c, "a")
-		wantLost(t, c, receiveError(c), syscall.ECONNRESET)
+	}
+}
+
+// However often whoever attends is woken, by receivers that leave at once, the
+// channel is none the worse for it.
+func TestAttentionIsWokenOften(t *testing.T) {
+	inBubble(t, func(t *testing.T, role Role) {
+		c, p := withPeer(t, netPipe, role, silentWith(1000))
+		time.Sleep(2 * attendAfter)
+		for range 3 * maxFruitless {
+			c.engine.wakeReader()
+			synctest.Wait()
+		}
+		p.send(textFrame, "still here")
+		wantMessage(t, c, "still here")
 	})
 }
 

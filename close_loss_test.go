@@ -32,6 +32,7 @@ func (c *halfBroken) Write([]byte) (int, error) {
 // looked for first.
 func TestWritingFails(t *testing.T) {
 	closed := CloseError{Code: 4000, Reason: "bye", Remote: true}
+	long := strings.Repeat("x", 10_000)
 	for _, tt := range []struct {
 		name     string
 		receiver bool
@@ -57,9 +58,21 @@ func TestWritingFails(t *testing.T) {
 			time.Sleep(salvageTime - 1)
 			p.sendClose(4000, "bye")
 		}, salvageTime - 1, []string{"last"}, &closed},
-		{"nobody, more than can be kept", false, func(p *peer) {
-			go p.conn.Write(p.frame(binaryFrame, strings.Repeat("x", 10_000)))
-		}, 0, nil, nil},
+		{"nobody, more than the receive buffer", false, func(p *peer) {
+			p.send(textFrame, long)
+			p.send(textFrame, "last")
+		}, salvageTime, []string{long, "last"}, nil},
+		{"nobody, close behind more than the receive buffer", false, func(p *peer) {
+			p.send(textFrame, long)
+			time.Sleep(salvageTime - 1) // which is for silence
+			p.send(textFrame, "last")
+			time.Sleep(salvageTime - 1)
+			p.sendClose(4000, "bye")
+		}, 2 * (salvageTime - 1), []string{long, "last"}, &closed},
+		{"nobody, message beyond the limit", false, func(p *peer) {
+			p.send(textFrame, "last")
+			go p.conn.Write(p.frame(binaryFrame, strings.Repeat("x", 2<<20)))
+		}, 0, []string{"last"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, role Role) {
@@ -119,6 +132,34 @@ func TestWritingFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A peer that goes on sending for ever is not read for ever.
+func TestWritingFailsBesideAFlood(t *testing.T) {
+	inBubble(t, func(t *testing.T, role Role) {
+		near, far := net.Pipe()
+		conn := &halfBroken{Conn: near, fail: make(chan struct{})}
+		close(conn.fail)
+		c := newOn(t, conn, role, silentWith(1000))
+		p := newPeer(t, far, RoleClient+RoleServer-role)
+		taken := make(chan int)
+		go func() {
+			message := p.frame(binaryFrame, strings.Repeat("x", 1<<20))
+			sum := 0
+			for n, err := 0, error(nil); err == nil; sum += n {
+				n, err = p.conn.Write(message)
+			}
+			taken <- sum
+		}()
+		err := c.SendText(t.Context(), "fails")
+		if n := <-taken; n > salvageLimit {
+			t.Errorf("%d bytes were read, at most %d may be", n, salvageLimit)
+		}
+		wantMessage(t, c, strings.Repeat("x", 1<<20))
+		if end := c.Err(); end != err || !errors.Is(end, syscall.EPIPE) {
+			t.Errorf("Send: %v, Err: %v", err, end)
+		}
+	})
 }
 
 // A close while a failing write is looked after sends nothing any more: a frame

@@ -213,7 +213,7 @@ func (t *tracedConn) got(info httptrace.GotConnInfo) {
 // it too early: the frames that came together with the response. Without a
 // connection that has deadlines, as from a transport that does not tell, the
 // body has to do.
-func (t *tracedConn) take(body io.ReadCloser) (transport, []byte, error) {
+func (t *tracedConn) take(body io.ReadCloser) (io.ReadWriteCloser, []byte, error) {
 	t.mu.Lock()
 	conn := t.conn
 	t.mu.Unlock()
@@ -223,7 +223,7 @@ func (t *tracedConn) take(body io.ReadCloser) (transport, []byte, error) {
 			body.Close()
 			return nil, nil, fmt.Errorf("the HTTP client's transport gives no access to the connection: the body of its 101 is a %T", body)
 		}
-		return newTransport(rwc), nil, nil
+		return rwc, nil, nil
 	}
 	// The body reads from its buffer first; the deadline keeps it from going
 	// on to the connection.

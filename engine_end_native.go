@@ -118,35 +118,38 @@ var errHungUp = errors.New("hung up")
 
 // shakeHands does the closing handshake that this side began: it writes and
 // reads at once, for two ends that both write first must not block each other.
+// A peer that breaks the protocol meanwhile still gets our close frame.
 func (e *engine) shakeHands(end *CloseError) {
-	defer e.boundClose()()
+	stop := e.boundClose()
+	defer stop()
 	drained := make(chan error, 1)
 	go func() {
-		err := e.drain()
+		violation, err := e.drain()
 		if err != nil {
 			e.hangUp(err)
 		}
-		drained <- err
+		drained <- violation
 	}()
-	err := e.writeClose(end)
-	if err != nil {
+	if err := e.writeClose(end); err != nil {
 		e.hangUp(err)
 	}
-	if <-drained == nil && err == nil {
-		e.finish(nil)
-		e.linger(end)
-	}
+	violation := <-drained
+	e.finish(violation)
+	stop()
+	e.linger(violation != nil)
 }
 
 // reply answers the peer's close frame, or tells the peer what it did wrong.
 func (e *engine) reply(end *CloseError) {
-	defer e.boundClose()()
+	stop := e.boundClose()
+	defer stop()
 	if err := e.writeClose(end); err != nil {
 		e.hangUp(err)
 		return
 	}
 	e.finish(nil)
-	e.linger(end)
+	stop()
+	e.linger(end.Cause != nil)
 }
 
 // boundClose hangs up when CloseTimeout has passed, unless stop is called.
@@ -161,12 +164,13 @@ func (e *engine) boundClose() (stop func()) {
 	return func() { timer.Stop() }
 }
 
-// drain reads and drops everything up to the peer's close frame.
-func (e *engine) drain() error {
+// drain reads and drops everything up to the peer's close frame, or to a
+// violation.
+func (e *engine) drain() (violation, err error) {
 	select {
 	case e.reading <- struct{}{}:
 	case <-e.done:
-		return errHungUp
+		return nil, errHungUp
 	}
 	defer e.reading.release()
 	e.inbox = inbox{}
@@ -175,21 +179,18 @@ func (e *engine) drain() error {
 		switch ev := e.in.Next(); ev.Kind {
 		case proto.More:
 			if err := e.fill(context.Background(), readBuffer, noObjection); err != nil {
-				return err
+				return nil, err
 			}
+		case proto.Ping:
+			e.answerPing(ev.Data)
 		case proto.Close:
 			e.received()
-			return nil
+			return nil, nil
 		case proto.Violation:
-			return protocolError(ev.Violation)
+			return protocolError(ev.Violation), nil
 		case proto.Over:
 			// Whoever was reading when this side closed has seen it.
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			if e.closing == proto.CloseReceived || e.closing == proto.Closed {
-				return nil
-			}
-			return errHungUp
+			return e.violation, nil
 		}
 	}
 }
@@ -213,14 +214,15 @@ func (e *engine) peerClosed(code status.Code, reason string) {
 
 // violated fails the connection (RFC 6455 §7.1.7).
 func (e *engine) violated(v *wire.Violation) {
+	e.violation = protocolError(v)
 	reason := v.Text[:min(len(v.Text), wire.MaxReason)]
-	end := &CloseError{Code: v.Code, Reason: reason, Cause: protocolError(v)}
+	end := &CloseError{Code: v.Code, Reason: reason, Cause: e.violation}
 	if e.decide(end) == end {
 		go e.reply(end)
 	}
 }
 
-func protocolError(v *wire.Violation) *ProtocolError {
+func protocolError(v *wire.Violation) error {
 	return &ProtocolError{Section: v.Section, Text: v.Text}
 }
 
@@ -228,15 +230,16 @@ func protocolError(v *wire.Violation) *ProtocolError {
 // "the server MUST close the TCP connection immediately; the client SHOULD
 // wait for the server to close" (RFC 6455 §7.1.1). Closing a socket while
 // bytes are unread would reset it and could destroy our close frame on its
-// way, so who closes first sends a FIN and reads on to the peer's.
-func (e *engine) linger(end *CloseError) {
+// way, so who closes first sends a FIN and reads on to the peer's. That is the
+// server, and a client that fails the connection.
+func (e *engine) linger(failing bool) {
 	defer e.conn.Close()
 	timeout := e.set.closeTimeout
 	if timeout == 0 {
 		timeout = 5 * time.Second
 	}
 	defer time.AfterFunc(timeout, e.cut).Stop()
-	if e.server || end.Cause != nil {
+	if e.server || failing {
 		half, ok := e.conn.(interface{ CloseWrite() error })
 		if !ok || half.CloseWrite() != nil {
 			return

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -36,8 +37,9 @@ const readBuffer = 4 << 10
 // never while anything waits.
 type engine struct {
 	conn     transport
-	netConn  net.Conn // conn if it is one
-	exact    bool     // a write that was cut short says how much has left, and can go on
+	netConn  net.Conn  // what the channel was made of, if it is one
+	tls      *tls.Conn // conn if it is one
+	exact    bool      // a write that was cut short says how much has left, and can go on
 	server   bool
 	protocol string
 	set      settings
@@ -63,6 +65,7 @@ type engine struct {
 	inbox     inbox
 	stream    *messageReader // the reader that was returned last
 	streaming bool           // in is inside the message of stream
+	violation error          // what the peer did wrong, if it did
 	fresh     bool           // a receiver has read since anybody attended
 	begun     int            // how many of the bytes in in were read for a receiver
 	readWatch watch
@@ -104,14 +107,15 @@ func (r right) try() bool {
 
 func (r right) release() { <-r }
 
-// newChannel makes a channel of conn; start has to follow. prefix is what has
-// been read from conn already; it is kept.
-func newChannel(conn transport, server bool, protocol string, set settings, prefix []byte, h host) *Channel {
+// newChannel makes a channel of a stream; start has to follow. prefix is what
+// has been read from it already; it is kept.
+func newChannel(rwc io.ReadWriteCloser, server bool, protocol string, set settings, prefix []byte, h host) *Channel {
 	c := &Channel{host: h}
 	e := &c.engine
-	e.conn = conn
-	e.netConn, _ = conn.(net.Conn)
-	e.exact = isExact(conn)
+	e.conn = newTransport(rwc)
+	e.netConn, _ = rwc.(net.Conn)
+	e.tls, _ = e.conn.(*tls.Conn)
+	e.exact = isExact(e.conn)
 	e.server = server
 	e.protocol = protocol
 	e.set = set
@@ -195,7 +199,7 @@ func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
 // cut closes the transport at once.
 func (e *engine) cut() {
-	if t, ok := e.conn.(*tls.Conn); ok {
+	if t, ok := e.netConn.(*tls.Conn); ok {
 		// tls.Conn.Close would first wait to write an alert.
 		t.NetConn().Close()
 	}

@@ -12,6 +12,7 @@ import (
 type keepalive struct {
 	timer  *time.Timer // nil if there is no PingInterval
 	pinged int64       // when a ping was sent that nothing has followed yet, or 0
+	waited bool        // when it was looked last, somebody was waiting for bytes
 }
 
 // checkAlive runs when a ping or the end may be due. Only bytes from the peer
@@ -24,6 +25,9 @@ func (e *engine) checkAlive() {
 	k := &e.keepalive
 	interval, timeout := int64(e.set.pingInterval), int64(e.set.pingTimeout)
 	now, heard := e.now(), e.heard.Load()
+	waits := e.inRead.Load()
+	waitedSince := waits && k.waited
+	k.waited = waits
 	if k.pinged == 0 || max(heard, e.moved.Load()) >= k.pinged {
 		k.pinged = 0
 		if silence := now - heard; silence < interval {
@@ -31,12 +35,21 @@ func (e *engine) checkAlive() {
 			return
 		}
 	} else if timeout > 0 {
-		if left := k.pinged + timeout - now; left > 0 {
+		// The last look but one is shortly before the end: a wait that has just
+		// begun may be about to bring what lies there.
+		shortly := timeout / judgeAfter
+		switch left := k.pinged + timeout - now; {
+		case left > shortly:
+			k.timer.Reset(time.Duration(min(left-shortly, interval)))
+			return
+		case left > 0:
 			k.timer.Reset(time.Duration(min(left, interval)))
 			return
-		}
-		if e.inRead.Load() {
+		case waitedSince:
 			e.lose(fmt.Errorf("no sign of life for %v after a ping: %w", e.set.pingTimeout, os.ErrDeadlineExceeded))
+			return
+		case waits:
+			k.timer.Reset(time.Duration(shortly))
 			return
 		}
 		// Nobody reads, so nobody can tell. But a ping that cannot be written
@@ -48,7 +61,11 @@ func (e *engine) checkAlive() {
 	e.control.mu.Unlock()
 	next := interval
 	if timeout > 0 {
-		next = min(next, timeout)
+		next = min(next, timeout-timeout/judgeAfter)
 	}
 	k.timer.Reset(time.Duration(next))
 }
+
+// judgeAfter is the part of PingTimeout for which somebody must at least have
+// waited before the peer is judged: a tenth.
+const judgeAfter = 10

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -138,7 +139,7 @@ func TestKeepaliveSwitchedOff(t *testing.T) {
 // While we do not read, nothing that the peer does could be noticed, so it is
 // not judged. Our pings go on.
 func TestKeepaliveDoesNotJudgeWhilePaused(t *testing.T) {
-	for _, buffer := range []int{100, -1} {
+	for _, buffer := range []int{139, -1} {
 		inBubble(t, func(t *testing.T, role Role) {
 			c, p := withPeer(t, netPipe, role, &Options{ReceiveBuffer: buffer})
 			big := strings.Repeat("x", 1000)
@@ -166,6 +167,43 @@ func TestKeepaliveDoesNotJudgeWhilePaused(t *testing.T) {
 			wantDead(t, c)
 		})
 	}
+}
+
+// A lazyConn takes a moment to bring what lies there.
+type lazyConn struct {
+	net.Conn
+	moment time.Duration
+}
+
+func (c *lazyConn) Read(p []byte) (int, error) {
+	time.Sleep(c.moment)
+	return c.Conn.Read(p)
+}
+
+// A peer is not judged by a wait that has just begun, after nobody had waited:
+// what lies in the socket may be about to come.
+func TestKeepaliveDoesNotJudgeByAReadThatHasJustBegun(t *testing.T) {
+	inBubble(t, func(t *testing.T, role Role) {
+		near, far := net.Pipe()
+		c := newOn(t, &lazyConn{near, time.Second}, role, &Options{ReceiveBuffer: -1})
+		p := newPeer(t, far, RoleClient+RoleServer-role)
+		wrote := async(func() error { _, err := p.conn.Write(p.frame(textFrame, "was there")); return err })
+		p.expect(pingFrame, pingBody(1))
+		time.Sleep(30*time.Second - 1) // the time-out is about to pass
+		wantMessage(t, c, "was there")
+		if err := <-wrote; err != nil {
+			t.Error(err)
+		}
+		// And if nothing comes, such a wait ends as any other does.
+		last := time.Now()
+		p.expect(pingFrame, pingBody(2))
+		time.Sleep(30*time.Second - 1)
+		received := async(func() error { return receiveError(c) })
+		<-c.Done()
+		wantAfter(t, "lost", last, time.Minute+3*time.Second)
+		<-received
+		wantDead(t, c)
+	})
 }
 
 // A peer that is busy taking a large message cannot answer, but is alive.

@@ -64,6 +64,7 @@ type listener struct {
 	cancel  context.CancelFunc
 
 	mu      sync.Mutex
+	refused error // why listening is not possible
 	stopped bool
 	calling bool // a callback is running, or is about to
 }
@@ -74,17 +75,22 @@ func (c *Channel) listen(deliver func(Type, []byte) []byte, onDone func(error)) 
 	if c.host != nil {
 		c.host.enter()
 	}
-	if err := c.engine.claim(); err != nil {
-		go l.refuse(err)
-		return func() {}
+	l.refused = c.engine.claim()
+	if l.refused == nil {
+		c.listening.Add(1)
 	}
-	c.listening.Add(1)
 	go l.run(ctx)
 	return l.stop
 }
 
 func (l *listener) run(ctx context.Context) {
 	defer l.leave()
+	if l.refused != nil {
+		if l.begin() {
+			l.finish(l.refused)
+		}
+		return
+	}
 	var buf []byte
 	for {
 		t, data, err := l.c.engine.receive(ctx, buf, l.begin)
@@ -107,15 +113,6 @@ func (l *listener) run(ctx context.Context) {
 	if l.begin() {
 		l.finish(l.c.Err())
 		l.stop()
-	}
-}
-
-// refuse reports that listening was not possible.
-func (l *listener) refuse(err error) {
-	defer l.leave()
-	defer l.rescue()
-	if l.onDone != nil {
-		l.onDone(err)
 	}
 }
 
@@ -164,7 +161,7 @@ func (l *listener) returned() {
 	l.calling = false
 	l.c.callbacks.Add(-1)
 	if l.stopped {
-		l.c.engine.unclaim()
+		l.unclaim()
 	}
 }
 
@@ -177,8 +174,17 @@ func (l *listener) stop() {
 	}
 	l.stopped = true
 	l.cancel()
-	l.c.listening.Add(-1)
+	if l.refused == nil {
+		l.c.listening.Add(-1)
+	}
 	if !l.calling {
+		l.unclaim()
+	}
+}
+
+// unclaim gives the right to receive up, if it was had.
+func (l *listener) unclaim() {
+	if l.refused == nil {
 		l.c.engine.unclaim()
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"math/rand/v2"
 	"net"
@@ -305,4 +306,62 @@ func TestMessagesHoldsNothing(t *testing.T) {
 		go r.send(fr(0x81, "more"))
 		wantNext(t, c, "more")
 	})
+}
+
+// A Listen that was refused can be stopped too: then onDone does not come.
+func TestListenRefusedAndStopped(t *testing.T) {
+	inBubble(t, func(t *testing.T, role Role) {
+		c, _ := withPeer(t, netPipe, role, nil)
+		go c.Receive(t.Context())
+		synctest.Wait()
+		const tries = 20
+		var told atomic.Int32
+		for range tries {
+			stop := c.Listen(nil, func(err error) {
+				if err != ErrConcurrentReceive {
+					t.Errorf("onDone: %v", err)
+				}
+				told.Add(1)
+			})
+			stop() // some will have been told already
+			stop()
+			synctest.Wait()
+		}
+		if told.Load() == tries {
+			t.Error("stop has stopped nothing")
+		}
+		// The receiver that was there still is, and nobody else may be.
+		if err := receiveError(c); err != ErrConcurrentReceive {
+			t.Errorf("Receive: %v", err)
+		}
+	})
+}
+
+// A listener that was stopped and has not noticed yet leaves the message of the
+// next receiver alone.
+func TestListenStoppedBesideAReader(t *testing.T) {
+	for _, on := range connectors {
+		t.Run(on.name, func(t *testing.T) {
+			eachRole(t, func(t *testing.T, role Role) {
+				c, p := withPeer(t, on.connect, role, nil)
+				for range 200 {
+					stop := c.Listen(func(m Message) { t.Errorf("onMessage: %.20q", m.Data) }, nil)
+					stop()
+					message := strings.Repeat("x", 5000)
+					wrote := async(func() error { _, err := p.conn.Write(p.frame(textFrame, message)); return err })
+					_, r, err := c.NextReader(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					got, err := io.ReadAll(r)
+					if err != nil || string(got) != message {
+						t.Fatalf("read %d bytes, %v; want %d", len(got), err, len(message))
+					}
+					if err := within(t, "the peer's write", wrote); err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+		})
+	}
 }

@@ -40,7 +40,9 @@ type StreamOptions struct {
 // without an error is read and written directly. Any other one costs two
 // goroutines and a copy each way, and its Close must be safe beside Read and
 // Write and must unblock them; there, and on TLS, sending that is cancelled
-// after its writing has begun ends the channel.
+// after its writing has begun ends the channel. A *tls.Conn belongs to these
+// until its TLS handshake is done, for a deadline in the midst of that would
+// break it for good: call its HandshakeContext before New.
 //
 // New panics if the role is none of the two. A nil *StreamOptions means all
 // the defaults.
@@ -51,7 +53,7 @@ func New(rwc io.ReadWriteCloser, role Role, o *StreamOptions) *Channel {
 	if o == nil {
 		o = &StreamOptions{}
 	}
-	c := newChannel(newTransport(rwc), role == RoleServer, o.Protocol, o.settings(), o.Buffered, nil)
+	c := newChannel(rwc, role == RoleServer, o.Protocol, o.settings(), o.Buffered, nil)
 	c.engine.start()
 	return c
 }

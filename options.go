@@ -31,7 +31,8 @@ type Options struct {
 	// receives, frame headers included. When it is full the channel stops
 	// reading, and the peer has to wait. With a negative value nothing is read
 	// ahead: then a peer's close or a lost connection is noticed only while
-	// somebody receives. Default: 64 KiB.
+	// somebody receives. Less than 139, the room that a ping or a close needs,
+	// is taken as 139. Default: 64 KiB.
 	ReceiveBuffer int
 
 	// HandshakeTimeout bounds [Connect], from the look-up of the name to the
@@ -83,6 +84,9 @@ func (o *Options) settings() settings {
 		closeTimeout:     max(0, either(o.CloseTimeout, 5*time.Second)),
 		pingInterval:     max(0, either(o.PingInterval, 30*time.Second)),
 		pingTimeout:      max(0, either(o.PingTimeout, 30*time.Second)),
+	}
+	if s.receiveBuffer > 0 {
+		s.receiveBuffer = max(s.receiveBuffer, proto.MinBuffer)
 	}
 	if s.pingInterval == 0 {
 		s.pingTimeout = 0 // it begins with a ping

@@ -60,8 +60,10 @@ func (c *Channel) NextWriter(ctx context.Context, t Type) (io.WriteCloser, error
 }
 
 // Ping sends a ping and waits for the peer's pong (RFC 6455 §5.5.2). It returns
-// the time between the two. It need not be used to keep a channel alive:
-// PingInterval of [Options] does that. In browsers it fails with
+// the time between the two. If nobody receives, it has the channel attended to
+// at once; without a ReceiveBuffer, or when that is full, somebody has to
+// receive for the pong to be seen. Ping need not be used to keep a channel
+// alive: PingInterval of [Options] does that. In browsers it fails with
 // errors.ErrUnsupported.
 func (c *Channel) Ping(ctx context.Context) (time.Duration, error) {
 	return c.engine.ping(ctx)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/wschannel/wschannel/internal/proto"
 	"github.com/wschannel/wschannel/internal/wire"
 )
 
@@ -144,6 +145,17 @@ func (e *engine) maskKey() (key [4]byte) {
 // them; it is also true if the transport is lost, so that the channel cannot go
 // on anyway. The caller has the right to write a frame.
 func (e *engine) write(ctx context.Context, p []byte, unsent int) (left bool, err error) {
+	left, err = e.writeBefore(ctx, p, unsent)
+	if err == nil && e.tls != nil {
+		// Reading may have to write, to answer a key update (RFC 8446 §4.6.3),
+		// and what is left of a deadline would break the connection then.
+		err = e.tls.SetWriteDeadline(time.Time{})
+	}
+	return left, err
+}
+
+// writeBefore is write, and may leave a deadline behind.
+func (e *engine) writeBefore(ctx context.Context, p []byte, unsent int) (left bool, err error) {
 	e.writeWatch.begin(ctx)
 	defer e.writeWatch.end()
 	e.unsent.Store(int64(unsent))
@@ -224,7 +236,7 @@ func (e *engine) writeOnce(p *[]byte) (n int, err error) {
 // have left. The caller still has the right to write, and nobody writes after
 // it. It returns err.
 func (e *engine) writeFailed(ctx context.Context, err error) error {
-	e.writeError.CompareAndSwap(nil, &err)
+	e.writeError.CompareAndSwap(nil, &err) // before it is lost, so that reading tells the same
 	switch {
 	case isClosed(e.ended):
 		// The closing handshake cannot go on behind half a frame.
@@ -242,12 +254,20 @@ func (e *engine) afterFailure() error {
 	return e.end.Load()
 }
 
-// writeControl writes a ping or pong.
+// writeControl writes a ping or pong, unless it is too late for that. After a
+// close of ours pongs go on: they are due until a close frame has come (RFC 6455
+// §5.5.2).
 func (e *engine) writeControl(op wire.Opcode, payload []byte) {
-	ctx := context.Background()
-	if e.acquire(ctx, e.frame) != nil {
+	select {
+	case e.frame <- struct{}{}:
+	case <-e.done:
 		return
 	}
+	if e.writeError.Load() != nil || isClosed(e.ended) && (op == wire.Ping || !e.awaitsClose()) {
+		e.frame.release()
+		return
+	}
+	ctx := context.Background()
 	e.scratch = e.out.AppendControl(e.scratch[:0], op, payload, e.maskKey())
 	_, err := e.write(ctx, e.scratch, len(e.scratch))
 	if err != nil {
@@ -257,6 +277,14 @@ func (e *engine) writeControl(op wire.Opcode, payload []byte) {
 	if err != nil {
 		e.afterFailure()
 	}
+}
+
+// awaitsClose reports whether this side has closed and the peer's close frame
+// has not come.
+func (e *engine) awaitsClose() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.end.Load().local() && (e.closing == proto.Open || e.closing == proto.CloseSent)
 }
 
 // writeClose writes the close frame for end, behind all that was accepted.

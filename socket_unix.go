@@ -2,11 +2,17 @@
 
 package wschannel
 
-import "syscall"
+import (
+	"crypto/tls"
+	"syscall"
+)
 
 // socketError returns the error that the kernel has noted for a socket, as the
 // reset by a peer. It tells of a lost connection while nothing is read.
 func socketError(conn transport) error {
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
 	s, ok := conn.(syscall.Conn)
 	if !ok {
 		return nil

@@ -3,6 +3,7 @@
 package wschannel
 
 import (
+	"crypto/tls"
 	"io"
 	"os"
 	"sync"
@@ -17,10 +18,11 @@ type transport interface {
 	SetWriteDeadline(time.Time) error
 }
 
-// newTransport returns rwc itself if its deadlines work, and otherwise gives
-// it some.
+// newTransport returns rwc itself if its deadlines work and harm nothing, and
+// otherwise gives it some.
 func newTransport(rwc io.ReadWriteCloser) transport {
-	if t, ok := rwc.(transport); ok &&
+	t, ok := rwc.(transport)
+	if ok && !isShaking(rwc) &&
 		t.SetReadDeadline(time.Time{}) == nil && t.SetWriteDeadline(time.Time{}) == nil {
 		return t
 	}
@@ -30,6 +32,13 @@ func newTransport(rwc io.ReadWriteCloser) transport {
 		writeDeadline: deadline{over: make(chan struct{})},
 		closed:        make(chan struct{}),
 	}
+}
+
+// isShaking reports whether rwc is a TLS connection that has yet to do its
+// handshake. A read or write that times out in there breaks it for good.
+func isShaking(rwc io.ReadWriteCloser) bool {
+	t, ok := rwc.(*tls.Conn)
+	return ok && !t.ConnectionState().HandshakeComplete
 }
 
 // A pump gives deadlines to a stream that has none: one goroutine reads and
