@@ -21,7 +21,7 @@ const (
 	pollInterval = time.Second
 	// salvageTime is how long a channel whose writing has failed is read on
 	// without a byte coming, and salvageLimit how much of it is kept: more than
-	// systems hold for a socket.
+	// most systems hold for a socket.
 	salvageTime  = 100 * time.Millisecond
 	salvageLimit = 16 << 20
 )
