@@ -169,6 +169,8 @@ func TestHostileInput(t *testing.T) {
 		"empty elements":    func() bool { return contains([]string{strings.Repeat(",", size)}, "upgrade") },
 		"subprotocols":      func() bool { _, why := parseProtocols([]string{strings.Join(distinct, ",")}); return why != "" },
 		"lines":             func() bool { _, why := parseProtocols(distinct); return why != "" },
+		"extensions":        func() bool { return checkExtensions([]string{strings.Join(distinct, ";")}) != "" },
+		"quotation":         func() bool { return isExtension("a;b=" + strings.Repeat(`"\`, size/2)) },
 		"spellings":         func() bool { return len(readFields(spellings).key) != 64<<14 },
 		"stars":             func() bool { return match(strings.Repeat("*a", size/4)+"*b", strings.Repeat("a", size)) },
 		"stars, none fits":  func() bool { return match(strings.Repeat("*", size)+"b", strings.Repeat("a", size)) },

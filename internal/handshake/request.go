@@ -50,7 +50,8 @@ type Offer struct {
 }
 
 // CheckRequest checks a client's handshake (RFC 6455 §4.2.1), all but its
-// origin, for which there is [CheckOrigin]. Extensions are not looked at.
+// origin, for which there is [CheckOrigin]. Extensions have to be well-formed;
+// none is used.
 func CheckRequest(r Request) (Offer, *Error) {
 	if err := checkHTTP(r); err != nil {
 		return Offer{}, err
@@ -66,6 +67,9 @@ func CheckRequest(r Request) (Offer, *Error) {
 	}
 	protocols, why := parseProtocols(f.protocol)
 	if why != "" {
+		return Offer{}, badRequest(why)
+	}
+	if why := checkExtensions(f.extensions); why != "" {
 		return Offer{}, badRequest(why)
 	}
 	return Offer{Key: key, Protocols: protocols}, nil
