@@ -90,7 +90,7 @@ func TestEveryCloseCodeOfOurs(t *testing.T) {
 }
 
 // RFC 6455 §5.5.1, §7.1.6: the reason, of every length and with every kind of
-// bytes in it. X04
+// bytes in it. X04 T018
 func TestEveryCloseReason(t *testing.T) {
 	var all []exchange
 	add := func(name, body string) {

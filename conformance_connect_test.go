@@ -4,7 +4,9 @@ package wschannel_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha1"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -307,4 +309,31 @@ func (s *responder) connectThenClose(t *testing.T, answer string) (*wschannel.Ch
 		io.WriteString(conn, answer)
 	})
 	return wschannel.Connect(patiently(t), "ws://"+hostport+"/", nil)
+}
+
+// RFC 6455 §4.1: a client names the host in the TLS handshake.
+func TestConnectNamesTheServer(t *testing.T) {
+	serving, trusting := certificate(t)
+	named := make(chan string, 1)
+	serving.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		named <- hello.ServerName
+		return nil, nil
+	}
+	hostport := listen(t, func(conn net.Conn) {
+		respond(func(request string) string { return switching(request) })(tls.Server(conn, serving))
+	})
+	d := wschannel.Dialer{HTTPClient: &http.Client{Transport: &http.Transport{
+		TLSClientConfig: trusting,
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, hostport)
+		},
+	}}}
+	c, _, err := d.Connect(patiently(t), "wss://example.com/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.CloseNow()
+	if got := wait(t, "the TLS handshake", named); got != "example.com" {
+		t.Errorf("the server is told %q", got)
+	}
 }

@@ -153,7 +153,7 @@ func TestManyFragments(t *testing.T) {
 
 // RFC 6455 §5.4, §5.5.1: whatever else begins inside a message than a
 // continuation or a control frame ends the channel, and what had come of the
-// message is not delivered. T014 X02
+// message is not delivered.
 func TestInsideAMessage(t *testing.T) {
 	var all []exchange
 	for _, begin := range []struct {

@@ -14,7 +14,7 @@ import (
 )
 
 // RFC 6455 §5.2, §5.4, §5.5: every first byte of a frame, at the beginning of a
-// message and inside of one.
+// message and inside of one. X13
 func TestEveryFirstByte(t *testing.T) {
 	var all []exchange
 	for first := range 256 {
@@ -124,7 +124,7 @@ func claim(first byte, role Role, extended int, length uint64) piece {
 }
 
 // RFC 6455 §5.2, §5.5: lengths that are not the shortest form, or impossible, or
-// too long for a control frame. They are refused before the payload comes. X15
+// too long for a control frame. They are refused before the payload comes.
 func TestImpossibleLengths(t *testing.T) {
 	var all []exchange
 	for _, role := range []Role{RoleClient, RoleServer} {

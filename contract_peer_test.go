@@ -94,7 +94,8 @@ func TestDeliveredAlthoughSendingFails(t *testing.T) {
 	}
 }
 
-// What is echoed is what was sent, to the type and the last byte.
+// What is echoed is what was sent, to the type and the last byte. The channels
+// are made of open connections, T051.
 func TestEcho(t *testing.T) {
 	hello := strings.Repeat("Hello World!", 10_000)
 	for _, on := range connectors {
@@ -114,9 +115,9 @@ func TestEcho(t *testing.T) {
 				name     string
 				messages []Message
 			}{
-				{"T024", []Message{{Text, nil}}},
-				{"T025", []Message{{Binary, nil}}},
-				{"T026", []Message{{Text, []byte("Hello World!")}}},
+				{"T024 T044", []Message{{Text, nil}}},
+				{"T025 T045", []Message{{Binary, nil}}},
+				{"T026 T046", []Message{{Text, []byte("Hello World!")}}},
 				{"T027", []Message{{Binary, []byte{1, 2, 3, 4, 5}}}},
 				{"T028", []Message{{Text, []byte(hello)}}},
 				{"T029", []Message{{Binary, bytes.Repeat([]byte{0, 255}, 500_000)}}},

@@ -101,6 +101,49 @@ func TestNewServer(t *testing.T) {
 	}
 }
 
+// Both ends are made of sockets that are open already (T051, T053).
+func TestNewOnBothEnds(t *testing.T) {
+	served := make(chan error, 1)
+	hostport := listen(t, func(conn net.Conn) {
+		c := wschannel.New(conn, wschannel.RoleServer, nil)
+		ctx := patiently(t)
+		err := c.SendText(ctx, "hello!")
+		if m, e := c.Receive(ctx); string(m.Data) != "ping" {
+			err = errors.Join(err, e, errors.New("the server did not get the ping"))
+		}
+		err = errors.Join(err, c.SendText(ctx, "pong"), c.CloseWith(3678, "raisin"))
+		served <- err
+	})
+	conn, err := net.Dial("tcp", hostport)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := wschannel.New(conn, wschannel.RoleClient, nil)
+	hangUpAfter(t, c)
+	if err := c.SendText(patiently(t), "ping"); err != nil {
+		t.Error(err)
+	}
+	var got []string
+	var last error
+	for m, err := range c.Messages(patiently(t)) {
+		if err != nil {
+			last = err
+			break
+		}
+		got = append(got, string(m.Data))
+	}
+	if strings.Join(got, " ") != "hello! pong" {
+		t.Errorf("got %q", got)
+	}
+	var end *wschannel.CloseError
+	if !errors.As(last, &end) || !end.Remote || c.CloseCode() != 3678 || c.CloseReason() != "raisin" {
+		t.Errorf("ended with %v, code %d and reason %q", last, c.CloseCode(), c.CloseReason())
+	}
+	if err := wait(t, "the server", served); err != nil {
+		t.Error(err)
+	}
+}
+
 // What was read before the channel existed comes first, wherever it was cut,
 // and the caller's memory is not written to.
 func TestNewBuffered(t *testing.T) {
