@@ -5,63 +5,12 @@ package wschannel
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/wschannel/wschannel/status"
 )
-
-// ways are the forms of receiving: each returns what receives the next message.
-var ways = []struct {
-	name  string
-	begin func(t testing.TB, c *Channel) (next func() (Type, []byte, error))
-}{
-	{"Receive", func(t testing.TB, c *Channel) func() (Type, []byte, error) {
-		return func() (Type, []byte, error) {
-			m, err := c.Receive(t.Context())
-			return m.Type, m.Data, err
-		}
-	}},
-	{"ReceiveAppend", func(t testing.TB, c *Channel) func() (Type, []byte, error) {
-		buf := make([]byte, 0, 8)
-		return func() (Type, []byte, error) { return c.ReceiveAppend(t.Context(), buf) }
-	}},
-	{"NextReader", func(t testing.TB, c *Channel) func() (Type, []byte, error) { return readAll(t, c, 512) }},
-	{"NextReader, byte by byte", func(t testing.TB, c *Channel) func() (Type, []byte, error) { return readAll(t, c, 1) }},
-	{"Listen", func(t testing.TB, c *Channel) func() (Type, []byte, error) {
-		messages, over := make(chan Message), make(chan error, 1)
-		stop := c.Listen(func(m Message) {
-			select {
-			case messages <- m:
-			case <-t.Context().Done():
-			}
-		}, func(err error) { over <- err })
-		t.Cleanup(stop)
-		return func() (Type, []byte, error) {
-			select {
-			case m := <-messages:
-				return m.Type, m.Data, nil
-			case err := <-over:
-				return 0, nil, err
-			}
-		}
-	}},
-}
-
-// readAll receives messages by NextReader and reads size bytes at a time.
-func readAll(t testing.TB, c *Channel, size int) func() (Type, []byte, error) {
-	return func() (Type, []byte, error) {
-		typ, r, err := c.NextReader(t.Context())
-		if err != nil {
-			return 0, nil, err
-		}
-		var data bytes.Buffer
-		_, err = io.CopyBuffer(struct{ io.Writer }{&data}, struct{ io.Reader }{r}, make([]byte, size))
-		return typ, data.Bytes(), err
-	}
-}
 
 // RFC 6455 §5.4: a message cut into fragments in every way, with empty ones and
 // with control frames in every gap. Each ping is answered before the message is

@@ -67,6 +67,12 @@ func inPieces(n int) cut {
 // side, for nothing may come there.
 func (x *exchange) converse(t testing.TB, connect connector, role Role, cut cut) {
 	t.Helper()
+	x.converseBy(t, ways[0], connect, role, cut)
+}
+
+// converseBy is converse with another way to receive.
+func (x *exchange) converseBy(t testing.TB, way way, connect connector, role Role, cut cut) {
+	t.Helper()
 	near, far := connect(t)
 	c := New(near, role, &StreamOptions{Options: x.options})
 	defer c.CloseNow()
@@ -95,14 +101,15 @@ func (x *exchange) converse(t testing.TB, connect connector, role Role, cut cut)
 	}()
 	answered := async(func() []string { return p.hear(written) })
 	var last error
+	next := way.begin(t, c)
 	received := async(func() (all []string) {
 		for {
-			m, err := c.Receive(t.Context())
+			typ, data, err := next()
 			if err != nil {
 				last = err
 				return all
 			}
-			all = append(all, told(m.Type, string(m.Data)))
+			all = append(all, told(typ, string(data)))
 		}
 	})
 	got := within(t, "the receiver", received)
@@ -175,15 +182,61 @@ func runAll(t *testing.T, all []exchange) {
 	}
 }
 
-// The exchanges of TestProtocol between sockets.
+// The exchanges of TestProtocol between sockets, with every form of receiving.
 func TestProtocolOverTCP(t *testing.T) {
 	connect := reusing(t, "tcp")
 	for _, x := range append(exchanges, closeCodes()...) {
 		t.Run(x.name, func(t *testing.T) {
-			eachRole(t, func(t *testing.T, role Role) {
-				if x.role == 0 || x.role == role {
-					x.converse(t, connect, role, oneWrite)
-					x.converse(t, connect, role, inPieces(3))
+			for _, way := range ways {
+				if x.limited() && way.unlimited {
+					continue
+				}
+				eachRole(t, func(t *testing.T, role Role) {
+					if x.role == 0 || x.role == role {
+						x.converseBy(t, way, connect, role, oneWrite)
+						x.converseBy(t, way, connect, role, inPieces(3))
+					}
+				})
+			}
+		})
+	}
+}
+
+// limited reports whether a limit ends the channel, which binds neither those
+// that stream nor what waits for them.
+func (x *exchange) limited() bool { return x.section == "7.4.1" }
+
+// The same while nobody receives: the rules are kept, pings are answered, and
+// what came before the end is received after it.
+func TestProtocolWhileNobodyReceives(t *testing.T) {
+	for _, x := range append(exchanges, closeCodes()...) {
+		size := 0
+		for _, piece := range x.send {
+			size += len(piece.bytes) + len(piece.payload)
+		}
+		if x.limited() || size > 60_000 { // more would wait in the socket
+			continue
+		}
+		t.Run(x.name, func(t *testing.T) {
+			inBothRoles(t, func(t *testing.T, role Role) {
+				if x.role != 0 && x.role != role {
+					return
+				}
+				c, r := rawChannel(t, role, &x.options)
+				pass(attendAfter)
+				x.byteByByte(r)
+				answered := r.takenTold()
+				if !isClosed(c.Done()) {
+					t.Fatal("it is not over")
+				}
+				var got []string
+				for {
+					m, err := c.Receive(t.Context())
+					if err != nil {
+						x.judge(t, c, answered, got, err)
+						return
+					}
+					got = append(got, told(m.Type, string(m.Data)))
 				}
 			})
 		})

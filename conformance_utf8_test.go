@@ -83,7 +83,7 @@ func TestTextOfEveryClass(t *testing.T) {
 					inBothRoles(t, func(t *testing.T, role Role) {
 						for _, text := range class.texts {
 							for _, fragments := range []bool{false, true} {
-								checkText(t, role, way.begin, text, fragments)
+								checkText(t, role, way, text, fragments)
 							}
 						}
 					})
@@ -99,7 +99,7 @@ func TestTextWithEveryLeadByte(t *testing.T) {
 	inBothRoles(t, func(t *testing.T, role Role) {
 		for _, text := range everyLead() {
 			for _, fragments := range []bool{false, true} {
-				checkText(t, role, ways[0].begin, text, fragments)
+				checkText(t, role, ways[0], text, fragments)
 			}
 		}
 	})
@@ -107,14 +107,14 @@ func TestTextWithEveryLeadByte(t *testing.T) {
 
 // checkText sends a text byte by byte and looks after each of them whether the
 // channel has ended.
-func checkText(t *testing.T, role Role, begin func(testing.TB, *Channel) func() (Type, []byte, error), text string, fragments bool) {
+func checkText(t *testing.T, role Role, way way, text string, fragments bool) {
 	t.Helper()
 	what := fmt.Sprintf("%q, fragments: %v", text, fragments)
 	bad, valid := firstBad(text), utf8.ValidString(text)
 	c, r := rawChannel(t, role, nil)
 	defer c.CloseNow()
 	defer r.hangUp()
-	next := begin(t, c)
+	next := way.begin(t, c)
 	var typ Type
 	var data []byte
 	var err error
