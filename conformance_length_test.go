@@ -33,10 +33,11 @@ func everyByteOfMost(b []byte) [][]byte {
 // RFC 6455 §5.2: payloads of every length are received, in one write and byte
 // by byte, as one frame and as two.
 func TestReceiveEveryLength(t *testing.T) {
+	longest := []byte(letters(16 << 20))
 	connect := reusing(t, "tcp")
 	eachRole(t, func(t *testing.T, role Role) {
 		for _, l := range payloadLengths {
-			payload := []byte(letters(l.length))
+			payload := longest[:l.length]
 			for _, way := range []struct {
 				name    string
 				connect connector
@@ -53,10 +54,17 @@ func TestReceiveEveryLength(t *testing.T) {
 				}
 				name := fmt.Sprintf("%d bytes, %s", l.length, way.name)
 				c, p := withPeer(t, way.connect, role, &Options{MessageLimit: 16 << 20})
-				half := l.length / 2
-				b := p.frame(textFrame, string(payload))
-				b = append(b, p.frame(binaryBegin, string(payload[:half]))...)
-				b = append(b, p.frame(lastFragment|continuation, string(payload[half:]))...)
+				var b []byte
+				types := []Type{Text, Binary}
+				if l.length <= 1<<20 {
+					half := l.length / 2
+					b = p.frame(textFrame, string(payload))
+					b = append(b, p.frame(binaryBegin, string(payload[:half]))...)
+					b = append(b, p.frame(lastFragment|continuation, string(payload[half:]))...)
+				} else { // under the race detector every byte takes its time
+					b = append([]byte(claim(textFrame, role, l.extended, uint64(l.length)).bytes), payload...)
+					types = types[:1]
+				}
 				b = append(b, p.frame(pingFrame, "in step")...)
 				written := async(func() error {
 					for _, piece := range way.cut(b) {
@@ -66,7 +74,7 @@ func TestReceiveEveryLength(t *testing.T) {
 					}
 					return nil
 				})
-				for _, want := range []Type{Text, Binary} {
+				for _, want := range types {
 					m, err := c.Receive(t.Context())
 					if err != nil || m.Type != want || !bytes.Equal(m.Data, payload) {
 						t.Fatalf("%s: got %v of %d bytes, %v", name, m.Type, len(m.Data), err)
@@ -106,11 +114,12 @@ func TestReceiveByteByByte(t *testing.T) {
 // RFC 6455 §5.2, §6.1: what is sent has its length in the shortest form, its
 // opcode, FIN, and a mask if a client sends it.
 func TestSendEveryLength(t *testing.T) {
+	longest := []byte(letters(16 << 20))
 	connect := reusing(t, "tcp")
 	eachRole(t, func(t *testing.T, role Role) {
 		c, p := withPeer(t, connect, role, nil)
 		for _, l := range payloadLengths {
-			payload := []byte(letters(l.length))
+			payload := longest[:l.length]
 			for _, m := range []Message{{Text, payload}, {Binary, payload}} {
 				if m.Type == Text && l.length > 1<<20 {
 					continue // takes its time under the race detector
@@ -125,9 +134,7 @@ func TestSendEveryLength(t *testing.T) {
 					// claim's key is zero; any will do.
 					key := [4]byte(got[len(head)-4 : len(head)])
 					clear(got[len(head)-4 : len(head)])
-					for i := range l.length {
-						got[len(head)+i] ^= key[i%4]
-					}
+					xor(got[len(head):], key)
 				}
 				if !bytes.Equal(got[:len(head)], head) {
 					t.Fatalf("%v of %d bytes begins with % x, want % x", m.Type, l.length, got[:len(head)], head)

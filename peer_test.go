@@ -4,9 +4,11 @@ package wschannel
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/subtle"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
@@ -92,11 +94,15 @@ func frameBytes(first byte, masked bool, payload string) []byte {
 	}
 	key := [4]byte{0x37, 0xFA, 0x21, 0x3D}
 	b[1] |= 0x80
-	b = append(b, key[:]...)
-	for i := range len(payload) {
-		b = append(b, payload[i]^key[i%4])
-	}
+	b = append(append(b, key[:]...), payload...)
+	xor(b[len(b)-len(payload):], key)
 	return b
+}
+
+// xor masks or unmasks b, by other means than package wire. It takes little time
+// under the race detector, where a loop takes much.
+func xor(b []byte, key [4]byte) {
+	subtle.XORBytes(b, b, bytes.Repeat(key[:], len(b)/4+1))
 }
 
 // frame encodes a frame as the peer's role demands.
@@ -159,9 +165,7 @@ func (p *peer) read() (first byte, payload string, err error) {
 	if _, err := io.ReadFull(p.in, body); err != nil {
 		return 0, "", err
 	}
-	for i := range body {
-		body[i] ^= key[i%4]
-	}
+	xor(body, key)
 	return head[0], string(body), nil
 }
 

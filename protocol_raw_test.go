@@ -217,8 +217,7 @@ func (p piece) append(b []byte, key uint32) []byte {
 		binary.BigEndian.PutUint32(k[:], key)
 		b = append(b, k[:]...)
 	}
-	for i := range len(p.payload) {
-		b = append(b, p.payload[i]^k[i%4])
-	}
+	b = append(b, p.payload...)
+	xor(b[len(b)-len(p.payload):], k)
 	return b
 }
