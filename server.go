@@ -119,7 +119,10 @@ var errStopping = &HandshakeError{
 func forbidden(err error) error {
 	var e *HandshakeError
 	switch {
-	case !errors.As(err, &e):
+	case errors.As(err, &e) && e == nil:
+		// A nil pointer in an error is none to be asked for its text.
+		return unusable(errors.New("Server.Upgrade returned a nil *HandshakeError as an error; expected nil itself"))
+	case e == nil:
 		return &HandshakeError{
 			StatusCode: http.StatusForbidden,
 			Body:       []byte("websocket: forbidden\n"),

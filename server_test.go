@@ -166,6 +166,8 @@ func TestServerUpgrade(t *testing.T) {
 		{"empty", valid, &wschannel.HandshakeError{StatusCode: 404}, 1, answer{404, "", ""}},
 		{"without a status", valid, &wschannel.HandshakeError{Body: []byte("secret")}, 1, answer{500, unusable, "status 0"}},
 		{"with the status of a failed dial", valid, &wschannel.HandshakeError{StatusCode: 101}, 1, answer{500, unusable, "status 101"}},
+		{"nil as an error", valid, (*wschannel.HandshakeError)(nil), 1, answer{500, unusable, "Server.Upgrade returned a nil *HandshakeError as an error; expected nil itself"}},
+		{"a wrapped nil", valid, fmt.Errorf("secret: %w", (*wschannel.HandshakeError)(nil)), 1, answer{500, unusable, "a nil *HandshakeError"}},
 		{"neither", valid, nil, 1, answer{500, unusable, "Server.Upgrade returned neither a context nor an error"}},
 		{"another version", old, nil, 0, answer{426, `websocket: the Sec-WebSocket-Version header must be "13", and come once; got "8"` + "\n", ""}},
 		{"another origin", foreign, nil, 0, answer{403, `websocket: the Origin header must name the host that the request is for, "server.example.com", ` +
