@@ -113,6 +113,7 @@ func TestConnectMisuse(t *testing.T) {
 		return wschannel.Dialer{Header: http.Header{name: {value}}}
 	}
 	none := wschannel.Dialer{}
+	withTransport := &http.Client{Transport: http.DefaultTransport}
 	for _, test := range []struct {
 		d         wschannel.Dialer
 		url, want string
@@ -153,7 +154,9 @@ func TestConnectMisuse(t *testing.T) {
 		{header("Upgrade", "h2c"), url, `the header "Upgrade" belongs`},
 		{header("Bad Name", "x"), url, `the header name "Bad Name" is malformed`},
 		{header("X-Bad", "a\r\nX-Worse: b"), url, `the header "X-Bad" has the value "a\\r\\nX-Worse: b"`},
-		{wschannel.Dialer{TLSConfig: &tls.Config{}, HTTPClient: &http.Client{}}, url, `both TLSConfig and HTTPClient`},
+		{wschannel.Dialer{TLSConfig: &tls.Config{}, HTTPClient: withTransport}, url, `both TLSConfig and an HTTPClient with a Transport`},
+		{wschannel.Dialer{Proxy: http.ProxyFromEnvironment, HTTPClient: withTransport}, url, `both Proxy and an HTTPClient with a Transport`},
+		{wschannel.Dialer{DialContext: new(net.Dialer).DialContext, HTTPClient: withTransport}, url, `both DialContext and an HTTPClient with a Transport`},
 	} {
 		c, resp, err := test.d.Connect(t.Context(), test.url)
 		var connect *wschannel.ConnectError
@@ -254,14 +257,15 @@ func TestConnectRefused(t *testing.T) {
 		path   string
 		status int
 		body   string
+		said   string
 	}{
-		{"/nowhere", 404, "no such channel\n"}, // T057
-		{"/ok", 200, "a page\n"},               // T021
-		{"/empty", 204, ""},
-		{"/full", 400, kilobyte},
-		{"/long", 400, kilobyte},
-		{"/endless", 500, strings.Repeat("0123456789abcdef", 64)},
-		{"/cut", 403, "no way"},
+		{"/nowhere", 404, "no such channel\n", `; it said "no such channel"`}, // T057
+		{"/ok", 200, "a page\n", `; it said "a page"`},                        // T021
+		{"/empty", 204, "", ""},
+		{"/full", 400, kilobyte, `; it said "x{128}"…`},
+		{"/long", 400, kilobyte, `; it said "x{128}"…`},
+		{"/endless", 500, strings.Repeat("0123456789abcdef", 64), `; it said "(0123456789abcdef){8}"…`},
+		{"/cut", 403, "no way", `; it said "no way"`},
 	} {
 		t.Run(test.path, func(t *testing.T) {
 			leakless(t, func() {
@@ -273,7 +277,7 @@ func TestConnectRefused(t *testing.T) {
 				if refused.StatusCode != test.status || string(refused.Body) != test.body {
 					t.Errorf("got %d, %q; want %d, %q", refused.StatusCode, refused.Body, test.status, test.body)
 				}
-				checkMatch(t, "the error", err.Error(), fmt.Sprintf("^wschannel: .*status.* %d", test.status))
+				checkMatch(t, "the error", err.Error(), fmt.Sprintf("^wschannel: handshake failed with status %d: the server must answer with status 101%s$", test.status, test.said))
 				if resp == nil || resp.StatusCode != test.status {
 					t.Fatalf("the response that comes along is %v", resp)
 				}

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,16 +31,40 @@ type Dialer struct {
 	// the one from the URL.
 	Header http.Header
 
-	// HTTPClient does the request; its Transport decides on proxies, TLS and
-	// addresses, and has to hand out the connection of a 101 as net/http does.
-	// Its Timeout bounds the handshake, too. Redirects are followed only if
-	// CheckRedirect is set. What it dials when ctx ends may be kept for its
-	// later requests, as usual. Default: a client of the Dialer's own, which takes
-	// the proxy for wss from the environment and at most 64 KiB of header.
+	// HTTPClient does the request. Its Jar gives cookies and takes those of the
+	// answer, accepting or refusing; for the Jar as for CheckRedirect, ws is
+	// http and wss is https. Its Timeout bounds the handshake, too. Redirects
+	// are followed only if CheckRedirect is set: as http.Client does it, but
+	// also to ws and wss, at most 10, and without a Referer.
+	//
+	// Its Transport, if there is one, takes over from Proxy, DialContext and
+	// TLSConfig, which must not be set then. It has to hand out the connection
+	// of a 101 as net/http does, and what it dials when ctx ends may be kept
+	// for its later requests, as usual. A Transport of net/http opens no tunnel
+	// for ws through an HTTP proxy, which few proxies take.
+	//
+	// Default: a client with none of these.
 	HTTPClient *http.Client
 
-	// TLSConfig is for wss. It must not be set together with HTTPClient, which
-	// brings its own. Default: that of crypto/tls.
+	// Proxy returns the URL of the proxy for a request, nil for none. It is
+	// asked with the scheme http for ws and https for wss. The proxy's scheme
+	// is http, https, socks5 or socks5h, and its user and password are sent to
+	// it. Through all of these the channel runs in a tunnel (RFC 6455 §4.1),
+	// and it is the proxy that looks up the server's name. What goes wrong
+	// there is a *[ProxyError].
+	//
+	// Default: http.ProxyFromEnvironment, which reads HTTP_PROXY, HTTPS_PROXY
+	// and NO_PROXY once, and goes to this machine directly; no proxy if
+	// DialContext is set.
+	Proxy func(*http.Request) (*url.URL, error)
+
+	// DialContext connects to the server, or to its proxy: through a unix
+	// socket, from a certain address. network is "tcp" and address a host, not
+	// looked up yet, and a port. Default: that of a net.Dialer.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// TLSConfig is for wss, and for proxies with the scheme https. Default:
+	// that of crypto/tls.
 	TLSConfig *tls.Config
 }
 
@@ -96,11 +121,6 @@ func (d *Dialer) connect(ctx context.Context, rawURL string) (*Channel, *http.Re
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		if d.HTTPClient == nil {
-			// When a request is cancelled, net/http goes on dialing for a later
-			// one. Here there is none.
-			client.CloseIdleConnections()
-		}
 		if ctx.Err() != nil {
 			return nil, nil, whyDone(ctx)
 		}
@@ -108,7 +128,7 @@ func (d *Dialer) connect(ctx context.Context, rawURL string) (*Channel, *http.Re
 	}
 	protocol, refusal := handshake.CheckResponse(resp.StatusCode, resp.Header, key, d.Protocols)
 	if refusal != nil {
-		return nil, resp, refused(resp, refusal.Text)
+		return nil, resp, refused(resp, either(d.notFollowed(resp), refusal.Text))
 	}
 	conn, prefix, err := dialed.take(resp.Body)
 	resp.Body = http.NoBody
@@ -130,38 +150,6 @@ func whyDone(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", err, cause)
 }
 
-// client returns a copy of the client to be used.
-func (d *Dialer) client() (*http.Client, error) {
-	c := http.Client{}
-	switch {
-	case d.HTTPClient == nil:
-		c.Transport = &http.Transport{
-			Proxy:                  proxyForTLS,
-			TLSClientConfig:        d.TLSConfig,
-			DisableKeepAlives:      true,
-			MaxResponseHeaderBytes: maxResponseHeader,
-		}
-	case d.TLSConfig != nil:
-		return nil, errors.New("Dialer has both TLSConfig and HTTPClient: configure TLS in the client's Transport")
-	default:
-		c = *d.HTTPClient
-	}
-	if c.CheckRedirect == nil {
-		c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	}
-	return &c, nil
-}
-
-// proxyForTLS takes the proxy for wss from the environment. For ws net/http
-// would ask the proxy to forward the request, where RFC 6455 §4.1 wants a
-// tunnel.
-func proxyForTLS(r *http.Request) (proxy *url.URL, err error) {
-	if r.URL.Scheme != "https" {
-		return nil, nil
-	}
-	return http.ProxyFromEnvironment(r)
-}
-
 // request returns the client's handshake and its key.
 func (d *Dialer) request(ctx context.Context, rawURL string) (*http.Request, string, error) {
 	u, err := handshake.ParseURL(rawURL)
@@ -175,8 +163,14 @@ func (d *Dialer) request(ctx context.Context, rawURL string) (*http.Request, str
 	if d.Header != nil {
 		req.Header = d.Header.Clone()
 	}
-	if host := req.Header.Get("Host"); host != "" {
-		req.Host = host
+	for name, values := range req.Header {
+		switch {
+		case strings.EqualFold(name, "Host") && len(values) > 0:
+			req.Host = values[0]
+			delete(req.Header, name)
+		case strings.EqualFold(name, "Authorization"):
+			req.URL.User = nil // net/http would send a second one for it
+		}
 	}
 	key := handshake.NewKey()
 	return req, key, handshake.SetRequest(req.Header, key, d.Protocols)
@@ -194,6 +188,9 @@ func refused(resp *http.Response, text string) *HandshakeError {
 		start, _ = io.ReadAll(io.LimitReader(body, maxErrorBody))
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(start))
+	if said := said(start); said != "" {
+		text += "; it said " + said
+	}
 	return &HandshakeError{StatusCode: resp.StatusCode, Header: resp.Header, Body: start, Text: text}
 }
 

@@ -11,10 +11,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptrace"
-	"net/url"
-	"os"
-	"os/exec"
 	"reflect"
 	"strings"
 	"sync"
@@ -312,41 +308,6 @@ func TestDialerDeadlines(t *testing.T) {
 	checkEcho(t, c)
 }
 
-// Redirects are the client's business, which by default does not follow them.
-func TestDialerRedirect(t *testing.T) {
-	mux := http.NewServeMux()
-	mux.Handle("/there", &wschannel.Server{Handler: echo})
-	mux.Handle("/here", http.RedirectHandler("/there", http.StatusFound))
-	url := serve(t, mux)
-	stop := errors.New("no further")
-	follow := func(*http.Request, []*http.Request) error { return nil }
-	refuse := func(*http.Request, []*http.Request) error { return stop }
-	for _, d := range []wschannel.Dialer{{}, {HTTPClient: &http.Client{}}} {
-		c, resp, err := d.Connect(t.Context(), url+"/here")
-		var refused *wschannel.HandshakeError
-		if c != nil || !errors.As(err, &refused) || refused.StatusCode != 302 || resp.Header.Get("Location") != "/there" {
-			t.Errorf("by default: %p, %v, %v; want a refusal with status 302", c, resp, err)
-		}
-	}
-
-	d := wschannel.Dialer{HTTPClient: &http.Client{CheckRedirect: follow}, Header: http.Header{"Fruit": {"apple"}}}
-	c, resp, err := d.Connect(t.Context(), url+"/here")
-	if err != nil {
-		t.Fatal(err)
-	}
-	hangUpAfter(t, c)
-	checkEcho(t, c)
-	if path := resp.Request.URL.Path; path != "/there" {
-		t.Errorf("the response is from %s", path)
-	}
-
-	d.HTTPClient.CheckRedirect = refuse
-	var connect *wschannel.ConnectError
-	if _, _, err := d.Connect(t.Context(), url+"/here"); !errors.As(err, &connect) || !errors.Is(err, stop) {
-		t.Errorf("an error of CheckRedirect became %v", err)
-	}
-}
-
 // Frames that come in the same packet as the 101, whole and in part, are not
 // lost; nor is what follows.
 func TestDialerEarlyFrames(t *testing.T) {
@@ -495,98 +456,4 @@ func TestDialerEndlessHeader(t *testing.T) {
 		checkMatch(t, "the error", err.Error(), "header.* exceeded 65536 bytes")
 	})
 	wait(t, "the server to see the client leave", left)
-}
-
-// The proxy from the environment is for wss, and never for this machine. The
-// environment is read once, so another process has to do it.
-func TestDialerProxyFromEnvironment(t *testing.T) {
-	if os.Getenv("WSCHANNEL_TEST_PROXY") != "" {
-		connectThroughProxy(t)
-		return
-	}
-	asked := make(chan string, 10)
-	proxy := listen(t, respond(func(request string) string {
-		line, _, _ := strings.Cut(request, "\r\n")
-		asked <- line
-		return "HTTP/1.1 403 Forbidden\r\n\r\n"
-	}))
-	command := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	command.Env = append(os.Environ(), "WSCHANNEL_TEST_PROXY=1",
-		"HTTP_PROXY=http://"+proxy, "HTTPS_PROXY=http://"+proxy, "NO_PROXY=", "http_proxy=", "https_proxy=", "no_proxy=")
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	if line := wait(t, "the proxy to be asked", asked); line != "CONNECT secure.invalid:443 HTTP/1.1" {
-		t.Errorf("the proxy was asked to %s", line)
-	}
-	if len(asked) > 0 {
-		t.Errorf("the proxy was asked a second time: %s", <-asked)
-	}
-}
-
-func connectThroughProxy(t *testing.T) {
-	s := &wschannel.Server{Handler: echo}
-	plain := serve(t, s)
-	secure, trusting := serveTLS(t, s)
-	resolveWith(t, unknownName)
-	d := wschannel.Dialer{TLSConfig: trusting}
-	for _, url := range []string{plain, secure} {
-		c, _, err := d.Connect(t.Context(), url)
-		if err != nil {
-			t.Fatalf("%s: %v", url, err)
-		}
-		checkEcho(t, c)
-		c.Close()
-	}
-	var dns *net.DNSError
-	if _, _, err := d.Connect(t.Context(), "ws://plain.invalid"); !errors.As(err, &dns) {
-		t.Errorf("ws: %v; want no proxy, and the name not to be found", err)
-	}
-	var connect *wschannel.ConnectError
-	if _, _, err := d.Connect(t.Context(), "wss://secure.invalid"); !errors.As(err, &connect) || errors.As(err, &dns) {
-		t.Errorf("wss: %v; want the proxy's refusal", err)
-	}
-}
-
-// A proxy of the HTTP client's is used for wss, through a tunnel.
-func TestDialerProxy(t *testing.T) {
-	target, trusting := serveTLS(t, &wschannel.Server{Handler: echo})
-	hostport := strings.TrimPrefix(target, "wss://")
-	proxy := listen(t, func(conn net.Conn) {
-		request, err := readHead(bufio.NewReader(conn))
-		if err != nil || !strings.HasPrefix(request, "CONNECT "+hostport+" ") {
-			t.Errorf("the proxy was asked for %q, %v", request, err)
-			return
-		}
-		far, err := net.Dial("tcp", hostport)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer far.Close()
-		io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
-		go func() {
-			io.Copy(conn, far)
-			conn.Close()
-		}()
-		io.Copy(far, conn)
-	})
-	d := wschannel.Dialer{HTTPClient: &http.Client{Transport: &http.Transport{
-		TLSClientConfig: trusting,
-		Proxy:           http.ProxyURL(&url.URL{Scheme: "http", Host: proxy}),
-	}}}
-	leakless(t, func() {
-		// A trace of the caller's own is kept.
-		got := make(chan struct{}, 1)
-		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got <- struct{}{} }})
-		c, _, err := d.Connect(ctx, target)
-		if err != nil {
-			t.Fatal(err)
-		}
-		wait(t, "the caller's trace", got)
-		checkEcho(t, c)
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 }

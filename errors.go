@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/wschannel/wschannel/status"
 	"github.com/wschannel/wschannel/streamchannel"
@@ -139,18 +141,67 @@ type HandshakeError struct {
 	Header map[string][]string
 	// Body is the body of that response; a client keeps the first KiB.
 	Body []byte
-	// Text says what was wrong, and what was expected.
+	// Text says what was wrong, and what was expected. A client's quotes the
+	// first line of Body.
 	Text string
 }
 
-// Error returns the status and the text.
+// Error returns the status and the text, or for want of a text the first line
+// of the body.
 func (e *HandshakeError) Error() string {
-	return "wschannel: handshake failed with status " + strconv.Itoa(e.StatusCode) + ": " + e.Text
+	why := either(e.Text, said(e.Body))
+	if why != "" {
+		why = ": " + why
+	}
+	return "wschannel: handshake failed with status " + strconv.Itoa(e.StatusCode) + why
+}
+
+// said quotes the first line of a response's body. It returns "" if that says
+// nothing: markup, a lone bracket, no text at all.
+func said(body []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+	if strings.HasPrefix(line, "<") || !strings.ContainsFunc(line, unicode.IsLetter) {
+		return ""
+	}
+	return quote(strings.TrimSpace(line))
+}
+
+// quote makes what came from a peer safe to be shown: it must not be able to
+// write lines into a log, nor to fill it.
+func quote(s string) string {
+	b := beginning(s, 128)
+	quoted := strconv.Quote(b)
+	if len(b) < len(s) {
+		quoted += "…"
+	}
+	return quoted
+}
+
+// beginning returns the first n bytes of s, or a few less to end with a whole
+// character.
+func beginning(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for i := n; i > n-utf8.UTFMax; i-- {
+		if utf8.RuneStart(s[i]) {
+			return s[:i]
+		}
+	}
+	return s[:n]
+}
+
+// printable escapes what must not be in a log or on a terminal, and nothing
+// else: crypto/x509 cites names as they stand in a certificate.
+func printable(s string) string {
+	quoted := strconv.Quote(s)
+	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(quoted[1 : len(quoted)-1])
 }
 
 // A ConnectError is a connection that did not come about: the URL or an option
 // is wrong, the name is unknown, nobody listens, the certificate is not
-// trusted, the time is up. [HandshakeError] is for servers that did answer.
+// trusted, a proxy is in the way, the time is up. [HandshakeError] is for
+// servers that did answer.
 type ConnectError struct {
 	// URL is where to, without a password.
 	URL string
@@ -159,9 +210,16 @@ type ConnectError struct {
 	Err error
 }
 
-// Error returns the URL and why.
+// Error returns the URL and why, which is cut after a KiB: what package net and
+// its kin cite from a peer can be long.
 func (e *ConnectError) Error() string {
-	return "wschannel: connect to " + strconv.Quote(e.URL) + ": " + e.Err.Error()
+	text := e.Err.Error()
+	why := beginning(text, 1<<10)
+	rest := ""
+	if len(why) < len(text) {
+		rest = "…"
+	}
+	return "wschannel: connect to " + strconv.Quote(e.URL) + ": " + printable(why) + rest
 }
 
 // Unwrap returns Err.

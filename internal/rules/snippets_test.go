@@ -24,14 +24,14 @@ import (
 //     function. Its imports are those of packages in snippetImports and of the
 //     public packages of this module; the variables that it uses without
 //     declaring them are those in snippetParams, and it may leave its own unused.
-var documents = []string{"README.md", "ARCHITECTURE.md", "docs/*.md"}
+var documents = []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "docs/*.md"}
 
 // mustHave lists the documents that have to be there.
 var mustHave = []string{"README.md"}
 
 // snippetImports maps the names that fragments use to import paths.
 var snippetImports = map[string]string{
-	"bytes": "bytes", "context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest",
+	"bytes": "bytes", "context": "context", "cookiejar": "net/http/cookiejar", "errors": "errors", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest",
 	"io": "io", "json": "encoding/json", "log": "log", "net": "net", "os": "os", "signal": "os/signal", "slices": "slices",
 	"slog": "log/slog", "strings": "strings", "sync": "sync", "time": "time", "tls": "crypto/tls", "url": "net/url",
 }
