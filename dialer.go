@@ -28,7 +28,8 @@ type Dialer struct {
 
 	// Header is sent with the request, as authorization or cookies. The
 	// header fields of the handshake itself are refused in it; Host replaces
-	// the one from the URL.
+	// the one from the URL. Without an Authorization in it, a user and a
+	// password in the URL are sent as basic authentication.
 	Header http.Header
 
 	// HTTPClient does the request. Its Jar gives cookies and takes those of the
@@ -37,13 +38,15 @@ type Dialer struct {
 	// are followed only if CheckRedirect is set: as http.Client does it, but
 	// also to ws and wss, at most 10, and without a Referer.
 	//
-	// Its Transport, if there is one, takes over from Proxy, DialContext and
+	// Its Transport, if it is set, takes over from Proxy, DialContext and
 	// TLSConfig, which must not be set then. It has to hand out the connection
 	// of a 101 as net/http does, and what it dials when ctx ends may be kept
-	// for its later requests, as usual. A Transport of net/http opens no tunnel
-	// for ws through an HTTP proxy, which few proxies take.
+	// for its later requests, as usual. One of net/http asks an HTTP proxy to
+	// forward ws instead of opening a tunnel, which few proxies do.
 	//
-	// Default: a client with none of these.
+	// Without a Transport, that of the Dialer is used (not the default one of
+	// net/http), which takes at most 64 KiB of header. Default: an http.Client
+	// with none of these.
 	HTTPClient *http.Client
 
 	// Proxy returns the URL of the proxy for a request, nil for none. It is
@@ -63,8 +66,8 @@ type Dialer struct {
 	// looked up yet, and a port. Default: that of a net.Dialer.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// TLSConfig is for wss, and for proxies with the scheme https. Default:
-	// that of crypto/tls.
+	// TLSConfig is for wss, and for proxies with the scheme https, but for its
+	// ServerName, which is the server's. Default: that of crypto/tls.
 	TLSConfig *tls.Config
 }
 

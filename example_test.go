@@ -343,7 +343,7 @@ func ExampleDialer() {
 	d := wschannel.Dialer{
 		Options:    wschannel.Options{MessageLimit: 64 << 10, HandshakeTimeout: time.Minute},
 		Header:     http.Header{"Authorization": {"Bearer 1234"}},
-		HTTPClient: http.DefaultClient, // proxies, TLS, cookies
+		HTTPClient: &http.Client{Timeout: time.Minute}, // cookies, redirects
 	}
 	ctx := context.Background()
 	ch, resp, err := d.Connect(ctx, url)

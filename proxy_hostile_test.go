@@ -32,6 +32,7 @@ func listenAs(t *testing.T, scheme string, f func(net.Conn)) (hostport string) {
 // repeat writes until the other end has enough.
 func repeat(conn net.Conn, head, text string) {
 	io.WriteString(conn, head)
+	text = strings.Repeat(text, 100)
 	for {
 		if _, err := io.WriteString(conn, text); err != nil {
 			return

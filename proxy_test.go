@@ -214,6 +214,33 @@ func TestProxyFunc(t *testing.T) {
 	}
 }
 
+// Where a redirect leads to is asked for, too.
+func TestProxyOfRedirect(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.Handle("/there", &wschannel.Server{Handler: echo})
+	mux.Handle("/here", http.RedirectHandler("wss://elsewhere.example.com/there", http.StatusFound))
+	servers := serveBoth(t, mux)
+	p := newProxy("http", "", "")
+	p.dial = func(address string) (net.Conn, error) {
+		return net.Dial("tcp", map[string]string{"example.com:80": servers["ws"], "elsewhere.example.com:443": servers["wss"]}[address])
+	}
+	d := through(t, p.start(t))
+	d.HTTPClient = &http.Client{CheckRedirect: follow}
+	leakless(t, func() {
+		c, _, err := d.Connect(t.Context(), "ws://example.com/here")
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkEcho(t, c)
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if first, second := wait(t, "the first way", p.asked), wait(t, "the second way", p.asked); first != "example.com:80" || second != "elsewhere.example.com:443" {
+		t.Errorf("the proxy was asked for %s and %s", first, second)
+	}
+}
+
 // A proxy that cannot be one is told before the network is used.
 func TestProxyMisuse(t *testing.T) {
 	for _, test := range []struct {

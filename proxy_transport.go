@@ -40,7 +40,7 @@ func (t ownTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		// When a request is cancelled, net/http goes on dialing for a later one.
 		// Here there is none.
 		transport.CloseIdleConnections()
-		if proxy != nil {
+		if transport.Proxy != nil {
 			err = proxyFailed(proxy, err)
 		}
 		return nil, err
