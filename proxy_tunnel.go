@@ -31,13 +31,9 @@ const refusalTime = time.Second
 func (t *tunnel) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := t.reach(ctx, network)
 	if err == nil {
-		stop := context.AfterFunc(ctx, func() { conn.Close() })
+		defer context.AfterFunc(ctx, func() { conn.Close() })()
 		var opened net.Conn
-		opened, err = t.open(ctx, conn, address)
-		if !stop() {
-			err = ctx.Err()
-		}
-		if err == nil {
+		if opened, err = t.open(ctx, conn, address); err == nil {
 			return opened, nil
 		}
 		conn.Close()
