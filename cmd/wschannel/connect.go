@@ -1,59 +1,136 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
-	"sync/atomic"
+	"os"
 	"time"
 
 	"github.com/wschannel/wschannel"
+	"github.com/wschannel/wschannel/internal/handshake"
+	"github.com/wschannel/wschannel/status"
 )
 
-const connectHelp = `usage: wschannel connect URL
-
-Connect opens a channel to the server at URL, which has the scheme ws or wss.
+var connectCommand = command{
+	name:    "connect",
+	summary: "talk to a server: each line is a message",
+	operand: "URL",
+	about: `Connect opens a channel to the server at URL, which has the scheme ws or wss. A
+user name and password in it are sent as basic authentication.
 
 Each line of standard input is sent as a text message: all of its bytes but the
 line feed. A line that is not UTF-8, or is longer than 16 MiB, is not sent; a
 message on standard error tells which one it was.
 
 Each text message that comes in is written to standard output, and a line feed
-after it. On a terminal its control characters are shown as escapes like \x1b.
-Binary messages are only mentioned, on standard error.
+after it. Binary messages are only mentioned, on standard error. The flags -hex,
+-binary and -json change this.
 
-At the end of the input it goes on receiving until nothing has come for a
-second, and then closes the channel with 1000. It does so at once after an
-interrupt (Ctrl-C, SIGINT or SIGTERM), and when nobody reads the output any
-more; a second interrupt does not wait for the server's answer. If the server
-closes the channel, that is the end too. How the channel was closed is told in
-one line on standard error:
+At the end of the input it goes on receiving until nothing has come for -wait,
+and then closes the channel. It does so at once after an interrupt (Ctrl-C,
+SIGINT or SIGTERM), and when nobody reads the output any more; a second interrupt
+does not wait for the server's answer. If the server closes the channel, that is
+the end too. How the channel was closed is told in one line on standard error:
 
   closed: 1000 normal closure
   closed by the peer: 4001: "session expired"
+`,
+	more: `
+On a terminal: there is a prompt, with line editing and a history (arrow keys,
+Ctrl-R searches). Control characters of the server are shown as escapes like \x1b
+and never reach the terminal; of long messages the beginning is shown. Lines that
+begin with a slash are commands, "/help" lists them; a line that begins with two
+is sent with one. Ctrl-D is the end of the input. There are no colours if the
+environment has NO_COLOR.
 
 The exit status is 0 if the channel was closed cleanly (by this side, or by the
-server with 1000, 1001 or no code), 1 if not, or if a line could not be sent, 2
-for a wrong command line.
+server with 1000, 1001 or no code), 1 if not, if there was no channel, or if a
+line could not be sent, 2 for a wrong command line.
 
 Examples:
 
   wschannel connect ws://127.0.0.1:8080/
   echo hello | wschannel connect ws://127.0.0.1:8080/
-  wschannel connect wss://example.com/feed >messages.txt </dev/null
-`
+  wschannel connect -wait forever wss://example.com/feed >messages.txt </dev/null
+  wschannel connect -header 'Authorization: Bearer 1234' -json wss://example.com/
+  xxd -p -c0 photo.jpg | wschannel connect -hex -protocol images.v1 URL
+  wschannel connect -close 4000 -reason 'had enough' URL </dev/null
+`,
+	prepare: (*program).prepareConnect,
+}
 
-const (
-	// maxLine is the longest line in bytes that is sent.
-	maxLine = 16 << 20
-	// quietTime is how long nothing has to come after the end of the input.
-	quietTime = time.Second
-)
+// connectOptions are the flags of the command connect.
+type connectOptions struct {
+	protocols  []string
+	header     http.Header
+	timeout    time.Duration
+	wait       time.Duration
+	close      closing
+	insecure   bool
+	ca         string
+	format     format
+	timestamps bool
+}
+
+// A closing is how to close a channel.
+type closing struct {
+	code   status.Code
+	reason string
+}
+
+func (p *program) prepareConnect(flags *flag.FlagSet) func(string) int {
+	o := &connectOptions{
+		header:  http.Header{},
+		timeout: 10 * time.Second,
+		wait:    time.Second,
+		close:   closing{code: status.NormalClosure},
+	}
+	var binary, hex, json bool
+	flags.Var(protocolsFlag(&o.protocols), "protocol", "offer the subprotocol `NAME`. May be repeated, in order of preference.")
+	flags.Var(headerFlag{o.header}, "header", "send the header field `'NAME: VALUE'` with the request. May be repeated.")
+	flags.Var(timeoutFlag{&o.timeout}, "timeout", "give up connecting after `DURATION`, handshake included; 10s by default.")
+	flags.Var(waitFlag{&o.wait}, "wait", "receive until nothing has come for `DURATION` after the end of the input;\n"+
+		"1s by default, or forever.")
+	flags.Var(codeFlag{&o.close.code}, "close", "close with `CODE`; 1000 by default.")
+	flags.StringVar(&o.close.reason, "reason", "", "close with the reason `TEXT`, of at most 123 bytes.")
+	flags.BoolVar(&o.insecure, "insecure", false, "do not check the server's certificate: anybody could be the server.")
+	flags.StringVar(&o.ca, "ca", "", "trust the certificate authorities in the PEM `FILE`, and no others.")
+	flags.BoolVar(&binary, "binary", false, "pass bytes on: what is read is sent as binary messages, as it comes, and\n"+
+		"all messages are written as they are, with nothing in between.")
+	flags.BoolVar(&hex, "hex", false, "send each line, which has to be hexadecimal, as a binary message, and write\n"+
+		"all messages as lines of hexadecimal.")
+	flags.BoolVar(&json, "json", false, "write text messages that are JSON with indentation.")
+	flags.BoolVar(&o.timestamps, "timestamps", false, "write the time of its arrival before each message.")
+	return func(url string) int {
+		switch {
+		case hex && !binary && !json:
+			o.format = formatHex
+		case binary && !hex && !json && !o.timestamps:
+			o.format = formatBinary
+		case json && !binary && !hex:
+			o.format = formatJSON
+		case binary && o.timestamps:
+			return p.misused("connect", "flags -binary and -timestamps exclude each other")
+		case binary || hex || json:
+			return p.misused("connect", "expected one of -binary, -hex and -json")
+		}
+		if o.insecure && o.ca != "" {
+			return p.misused("connect", "flags -insecure and -ca exclude each other")
+		}
+		if err := checkReason(o.close.reason); err != nil {
+			return p.misused("connect", "flag -reason: "+err.Error())
+		}
+		if _, err := handshake.ParseURL(url); err != nil {
+			return p.misused("connect", err.Error())
+		}
+		return p.connect(url, o)
+	}
+}
 
 var (
 	errInterrupted = errors.New("interrupted")
@@ -61,10 +138,10 @@ var (
 )
 
 // connect implements the command connect.
-func (p *program) connect(args []string) int {
-	flags := flag.NewFlagSet("connect", flag.ContinueOnError)
-	if exit, ok := p.parse(flags, args, "URL"); !ok {
-		return exit
+func (p *program) connect(url string, o *connectOptions) int {
+	dialer, err := o.dialer()
+	if err != nil {
+		return p.fail(err)
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -85,129 +162,44 @@ func (p *program) connect(args []string) int {
 		}
 	}()
 
-	c, err := wschannel.Connect(ctx, flags.Arg(0), nil)
+	began := time.Now()
+	c, _, err := dialer.Connect(ctx, url)
 	if err != nil {
 		if context.Cause(ctx) == errInterrupted {
 			err = errInterrupted
 		}
-		p.tellRefusal(err)
-		return exitFailed
+		return p.tellRefusal(err)
 	}
-	if isTerminal(p.stdin) {
-		fmt.Fprintln(p.stderr, "connected: each line is sent as a message, Ctrl-D ends")
+	s := newSession(p, c, o, cancel)
+	if e := p.edits(); e {
+		err = s.converse(ctx, time.Since(began))
+	} else {
+		if isTerminal(p.stdin) {
+			fmt.Fprintln(p.stderr, "connected: each line is sent as a message, Ctrl-D ends")
+		}
+		go s.send(newSource(p.stdin, o.format))
+		err = s.receive(ctx)
 	}
-	s := &session{
-		program: p,
-		channel: c,
-		printer: newPrinter(p.stdout, p.stderr),
-		silence: newSilence(quietTime, func() { cancel(errQuiet) }),
-	}
-	go s.send()
-	err = s.receive(ctx)
 	cancel(nil)
-	return s.end(err, hungUp)
+	return s.end(ctx, err, hungUp)
 }
 
-// tellRefusal says why there is no channel, and what the server has said.
-func (p *program) tellRefusal(err error) {
-	refused, ok := errors.AsType[*wschannel.HandshakeError](err)
-	if !ok || refused.StatusCode == http.StatusSwitchingProtocols {
-		fmt.Fprintf(p.stderr, "wschannel: %s\n", harmless(strings.TrimPrefix(err.Error(), "wschannel: ")))
-		return
+// dialer returns what connects as the flags say.
+func (o *connectOptions) dialer() (wschannel.Dialer, error) {
+	d := wschannel.Dialer{
+		Options:   wschannel.Options{Protocols: o.protocols, HandshakeTimeout: o.timeout},
+		Header:    o.header,
+		TLSConfig: &tls.Config{InsecureSkipVerify: o.insecure},
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "wschannel: the server refused with status %d %s", refused.StatusCode, http.StatusText(refused.StatusCode))
-	if location := http.Header(refused.Header).Get("Location"); location != "" {
-		fmt.Fprintf(&b, ", and points to %s", harmless(location))
-	}
-	b.WriteString("\n")
-	body := bytes.TrimSpace(bytes.ReplaceAll(refused.Body, []byte("\r\n"), []byte("\n")))
-	if len(body) > 0 {
-		for line := range strings.Lines(harmlessLines(string(body)) + "\n") {
-			b.WriteString("  " + line)
-		}
-	}
-	io.WriteString(p.stderr, b.String())
-}
-
-// A session is an open channel between the standard streams and a server.
-type session struct {
-	*program
-	channel *wschannel.Channel
-	printer *printer
-	silence *silence
-	failed  atomic.Bool // a line could not be sent
-}
-
-// send sends the lines of standard input.
-func (s *session) send() {
-	defer s.silence.arm()
-	lines := newLineReader(s.stdin, maxLine)
-	for {
-		line, err := lines.next()
-		if err == nil {
-			err = s.channel.Send(context.Background(), wschannel.Message{Type: wschannel.Text, Data: line})
-		}
-		switch {
-		case err == nil:
-		case err == io.EOF, errors.Is(err, wschannel.ErrClosed):
-			return
-		case err == errTooLong:
-			s.complain("line %d is longer than %d MiB and was not sent", lines.n, maxLine>>20)
-		case errors.Is(err, wschannel.ErrInvalidUTF8):
-			s.complain("line %d is not UTF-8 and was not sent", lines.n)
-		default:
-			s.complain("standard input, line %d: %v", lines.n, err)
-			return
-		}
-	}
-}
-
-// complain tells about input that could not be sent.
-func (s *session) complain(format string, args ...any) {
-	s.failed.Store(true)
-	fmt.Fprintf(s.stderr, "wschannel: "+format+"\n", args...)
-}
-
-// receive prints messages until it has to end, and returns why.
-func (s *session) receive(ctx context.Context) error {
-	for {
-		s.silence.wait()
-		t, message, err := s.channel.NextReader(ctx)
-		s.silence.stop()
+	if o.ca != "" {
+		pem, err := os.ReadFile(o.ca)
 		if err != nil {
-			return err
+			return d, fmt.Errorf("-ca: %w", err)
 		}
-		if err := s.printer.print(t, s.silence.reader(message)); err != nil {
-			return err
+		d.TLSConfig.RootCAs = x509.NewCertPool()
+		if !d.TLSConfig.RootCAs.AppendCertsFromPEM(pem) {
+			return d, fmt.Errorf("-ca: %s has no certificate; expected some in PEM", o.ca)
 		}
 	}
-}
-
-// end closes the channel, says how it was closed, and returns the exit status.
-// why is what receive has returned.
-func (s *session) end(why error, hungUp <-chan struct{}) int {
-	closed := make(chan error, 1)
-	go func() { closed <- s.channel.Close() }()
-	var err error
-	select {
-	case err = <-closed:
-	case <-hungUp:
-		s.channel.CloseNow()
-		err = <-closed
-	}
-	exit := exitOK
-	if broken, ok := errors.AsType[*outputError](why); ok && !broken.unread() {
-		fmt.Fprintf(s.stderr, "wschannel: standard output: %v\n", broken)
-		exit = exitFailed
-	}
-	end, _ := errors.AsType[*wschannel.CloseError](s.channel.Err())
-	fmt.Fprintln(s.stderr, harmless(outcome(end)))
-	if err != nil {
-		fmt.Fprintln(s.stderr, harmless(err.Error()))
-	}
-	if err != nil || !end.Clean() || s.failed.Load() {
-		exit = exitFailed
-	}
-	return exit
+	return d, nil
 }

@@ -13,9 +13,10 @@ import (
 	"github.com/wschannel/wschannel"
 )
 
-const demoHelp = `usage: wschannel demo
-
-Demo starts a server on a free port of this machine, connects two channels to it
+var demoCommand = command{
+	name:    "demo",
+	summary: "watch two programs talk over a channel",
+	about: `Demo starts a server on a free port of this machine, connects two channels to it
 and lets them talk: messages of both types in both directions, a large one that
 is streamed, a receive that gives up in the middle of a message and goes on, a
 ping, a close with a code and a reason, a shutdown.
@@ -23,21 +24,20 @@ ping, a close with a code and a reason, a shutdown.
 It prints a transcript to standard output. Every line of it has happened and was
 checked; something that is not as it should be is told on standard error, and
 the exit status is 1.
-
+`,
+	more: `
 Example:
 
   wschannel demo
-`
+`,
+	prepare: func(p *program, _ *flag.FlagSet) func(string) int { return p.demo },
+}
 
 // demoTime bounds the demo.
 const demoTime = 30 * time.Second
 
 // demo implements the command demo.
-func (p *program) demo(args []string) int {
-	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
-	if exit, ok := p.parse(flags, args); !ok {
-		return exit
-	}
+func (p *program) demo(string) int {
 	ctx, cancel := context.WithTimeout(context.Background(), demoTime)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -82,7 +82,7 @@ func play(ctx context.Context, out, complaints io.Writer) error {
 	server := &http.Server{Handler: s.server, ReadHeaderTimeout: requestTime, ErrorLog: s.server.ErrorLog}
 	go server.Serve(listener)
 	defer server.Close()
-	s.url = addressURL(listener.Addr())
+	s.url = addressURL("ws", listener.Addr(), "/")
 
 	s.line("Two programs, alice and bob, talk over WebSocket channels. A server on 127.0.0.1")
 	s.line("passes on to each of them what the other one sends.")

@@ -2,4 +2,15 @@ module github.com/wschannel/wschannel/cmd/wschannel
 
 go 1.26.0
 
-require github.com/wschannel/wschannel v0.0.0
+require (
+	github.com/ergochat/readline v0.1.3
+	github.com/rogpeppe/go-internal v1.16.0
+	github.com/wschannel/wschannel v0.0.0
+)
+
+require (
+	github.com/hinshun/vt10x v0.0.0-20220301184237-5011da428d02
+	golang.org/x/sys v0.26.0 // indirect
+	golang.org/x/text v0.9.0 // indirect
+	golang.org/x/tools v0.26.0 // indirect
+)

@@ -1,8 +1,10 @@
 // Wschannel talks over WebSocket channels from the command line.
 //
 //	wschannel demo
-//	wschannel serve [-listen HOST:PORT] [-max-message BYTES]
-//	wschannel connect URL
+//	wschannel serve [FLAGS]
+//	wschannel connect [FLAGS] URL
+//	wschannel completion SHELL
+//	wschannel version
 //	wschannel help [COMMAND]
 //
 // What a command has to say about itself goes to standard error; standard
@@ -46,45 +48,22 @@ type program struct {
 	signals        func() <-chan os.Signal // called at most once, by a command that handles them
 }
 
-// A command is one of the things that the program can do.
-type command struct {
-	name    string
-	summary string // one line
-	help    string // what `help` prints
-	run     func(p *program, args []string) int
-}
-
-func commands() []command {
-	return []command{
-		{"demo", "watch two programs talk over a channel", demoHelp, (*program).demo},
-		{"serve", "run an echo server", serveHelp, (*program).serve},
-		{"connect", "talk to a server: each line is a message", connectHelp, (*program).connect},
-		{"help", "explain a command", helpHelp, (*program).help},
-	}
-}
-
 // run does what the arguments say and returns the exit status.
 func (p *program) run(args []string) int {
 	if len(args) == 0 {
 		io.WriteString(p.stderr, overview())
 		return exitUsage
 	}
-	switch args[0] {
+	name := args[0]
+	switch name {
 	case "-h", "-help", "--help":
-		return p.help(args[1:])
+		name = "help"
+	case "-version", "--version":
+		name = "version"
 	}
-	c, ok := find(args[0])
+	c, ok := find(name)
 	if !ok {
-		return p.unknown(args[0])
+		return p.unknown(name)
 	}
-	return c.run(p, args[1:])
-}
-
-func find(name string) (command, bool) {
-	for _, c := range commands() {
-		if c.name == name {
-			return c, true
-		}
-	}
-	return command{}, false
+	return p.runCommand(c, args[1:])
 }

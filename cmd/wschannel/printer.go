@@ -2,28 +2,33 @@ package main
 
 import (
 	"bufio"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"syscall"
+	"time"
 
 	"github.com/wschannel/wschannel"
 )
 
-// A printer prints messages, however large, without holding them as a whole.
+// A printer writes messages to standard output as programs want to read them.
+// However large they are, it does not hold them as a whole.
 type printer struct {
-	out      *bufio.Writer // standard output
-	notes    io.Writer     // standard error
-	terminal bool
-	buf      []byte
+	out        *bufio.Writer // standard output
+	notes      io.Writer     // standard error
+	format     format
+	timestamps bool
+	terminal   bool
+	buf        []byte
 }
 
 // printBuffer is the size of a printer's buffers in bytes. A message that fits
 // is written at once.
 const printBuffer = 32 << 10
 
-func newPrinter(out, notes io.Writer) *printer {
-	p := &printer{notes: notes, terminal: isTerminal(out), buf: make([]byte, printBuffer)}
+func newPrinter(out, notes io.Writer, f format, timestamps bool) *printer {
+	p := &printer{notes: notes, format: f, timestamps: timestamps, terminal: isTerminal(out), buf: make([]byte, printBuffer)}
 	if p.terminal {
 		out = &screen{w: out}
 	}
@@ -31,34 +36,65 @@ func newPrinter(out, notes io.Writer) *printer {
 	return p
 }
 
-// print prints a message. The error is that of the reader, or an *outputError.
-func (p *printer) print(t wschannel.Type, message io.Reader) error {
-	if t == wschannel.Binary {
+func (p *printer) show(t wschannel.Type, message io.Reader) error {
+	if t == wschannel.Binary && (p.format == formatText || p.format == formatJSON) {
 		n, err := io.Copy(io.Discard, message)
 		if err == nil {
 			fmt.Fprintf(p.notes, "binary message of %s, not shown\n", size(int(n)))
 		}
 		return err
 	}
-	for {
-		n, err := message.Read(p.buf)
-		if _, failed := p.out.Write(p.buf[:n]); failed != nil {
+	if p.timestamps {
+		p.out.WriteString(time.Now().UTC().Format("2006-01-02T15:04:05.000Z "))
+	}
+	err := p.write(message)
+	if broken, ok := errors.AsType[*outputError](err); ok {
+		return broken
+	}
+	// What was cut off has no end of line, so that a program can tell.
+	if p.format != formatBinary && (err == nil || p.terminal) {
+		p.out.WriteByte('\n')
+	}
+	if failed := p.out.Flush(); failed != nil {
+		return &outputError{failed}
+	}
+	return err
+}
+
+// write writes what a message has in the format.
+func (p *printer) write(message io.Reader) error {
+	switch p.format {
+	case formatHex:
+		return p.copy(hex.NewEncoder(p.out), message)
+	case formatJSON:
+		text, err := io.ReadAll(io.LimitReader(message, maxJSON+1))
+		if err == nil {
+			text = indentJSON(text)
+		}
+		if _, failed := p.out.Write(text); failed != nil {
 			return &outputError{failed}
 		}
-		if err == nil {
-			continue
+		if err != nil {
+			return err
 		}
-		// What was cut off has no end of line, so that a program can tell.
-		if err == io.EOF || p.terminal {
-			p.out.WriteByte('\n')
-		}
-		if failed := p.out.Flush(); failed != nil {
+	}
+	return p.copy(p.out, message)
+}
+
+// copy is io.Copy with errors of two kinds, and without an end: it returns nil
+// at the end of a message.
+func (p *printer) copy(out io.Writer, message io.Reader) error {
+	for {
+		n, err := message.Read(p.buf)
+		if _, failed := out.Write(p.buf[:n]); failed != nil {
 			return &outputError{failed}
 		}
 		if err == io.EOF {
-			err = nil
+			return nil
 		}
-		return err
+		if err != nil {
+			return err
+		}
 	}
 }
 

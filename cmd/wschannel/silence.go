@@ -18,9 +18,9 @@ type silence struct {
 }
 
 func newSilence(limit time.Duration, tooLong func()) *silence {
-	s := &silence{limit: limit, timer: time.AfterFunc(limit, tooLong)}
-	s.timer.Stop()
-	return s
+	timer := time.AfterFunc(forever, tooLong)
+	timer.Stop()
+	return &silence{limit: limit, timer: timer}
 }
 
 // arm says that from now on silence counts.
