@@ -16,10 +16,9 @@ import (
 )
 
 const (
-	// inputGrace is how long a program may go on after its channel has ended.
-	inputGrace = 2 * time.Second
-	// termGrace is how long it may go on after it was asked to end.
-	termGrace = 2 * time.Second
+	// programGrace is how long a program may go on after its channel has ended,
+	// and again after it was asked to end.
+	programGrace = 2 * time.Second
 	// outputGrace is how long output may fail to come from a program that has
 	// ended: a process that it has left behind may keep its output open.
 	outputGrace = time.Second
@@ -38,6 +37,7 @@ func withClient(r *http.Request) (context.Context, error) {
 // programs runs a program for each channel of a server.
 type programs struct {
 	command string // for the shell
+	grace   time.Duration
 	stderr  io.Writer
 	log     *log.Logger
 
@@ -126,9 +126,11 @@ func (ps *programs) run(ctx context.Context, c *wschannel.Channel, cmd *exec.Cmd
 
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
-	err = await(ctx, cmd.Process, exited)
+	err = ps.await(ctx, cmd.Process, exited)
 	ps.forget(cmd)
-	killGroup(cmd.Process) // what it has left behind
+	// What it has left behind. As long as there is any, no other process gets
+	// the number of the group.
+	killGroup(cmd.Process)
 	out.ended()
 	<-sent
 	if errors.Is(err, exec.ErrWaitDelay) {
@@ -144,21 +146,18 @@ func (ps *programs) run(ctx context.Context, c *wschannel.Channel, cmd *exec.Cmd
 }
 
 // await waits for a program, and sees to it that it ends when ctx has ended.
-func await(ctx context.Context, p *os.Process, exited <-chan error) error {
+func (ps *programs) await(ctx context.Context, p *os.Process, exited <-chan error) error {
 	select {
 	case err := <-exited:
 		return err
 	case <-ctx.Done():
 	}
-	for _, step := range []struct {
-		grace time.Duration
-		end   func(*os.Process)
-	}{{inputGrace, terminateGroup}, {termGrace, killGroup}} {
+	for _, end := range []func(*os.Process){terminateGroup, killGroup} {
 		select {
 		case err := <-exited:
 			return err
-		case <-time.After(step.grace):
-			step.end(p)
+		case <-time.After(ps.grace):
+			end(p)
 		}
 	}
 	return <-exited

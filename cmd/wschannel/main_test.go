@@ -72,16 +72,21 @@ func (o *output) String() string {
 	return o.data.String()
 }
 
+// now returns what was written, and a channel that is closed by the next write.
+func (o *output) now() (text string, changed <-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.data.String(), o.changed
+}
+
 // await waits until the output matches a pattern, and returns its first group.
 func (o *output) await(t *testing.T, pattern string) string {
 	t.Helper()
 	re := regexp.MustCompile(pattern + "()")
 	timeout := time.After(patience)
 	for {
-		o.mu.Lock()
-		match, changed := re.FindStringSubmatch(o.data.String()), o.changed
-		o.mu.Unlock()
-		if match != nil {
+		text, changed := o.now()
+		if match := re.FindStringSubmatch(text); match != nil {
 			return match[1]
 		}
 		select {

@@ -160,7 +160,7 @@ func (p *program) serve(o *serveOptions) int {
 		ErrorLog: errorLog,
 	}
 	if o.program != "" {
-		programs := &programs{command: o.program, stderr: p.stderr, log: errorLog}
+		programs := &programs{command: o.program, grace: programGrace, stderr: p.stderr, log: errorLog}
 		defer programs.kill()
 		channels.Handler, channels.Upgrade = programs.handle, withClient
 	}
