@@ -5,10 +5,6 @@ package main
 import (
 	"context"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime/debug"
-	"slices"
 	"syscall"
 	"testing"
 
@@ -16,26 +12,15 @@ import (
 	"github.com/wschannel/wschannel/status"
 )
 
-// TestBinary is about what only a program of its own can show: signals, exit
-// statuses and the real standard streams.
+// TestBinary is about what only a program of its own can show: signals, and the
+// real standard streams.
 func TestBinary(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "wschannel")
-	build := []string{"build", "-o", binary}
-	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		build = append(build, "-race")
-	}
-	if out, err := exec.Command("go", append(build, ".")...).CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	const binary = "wschannel" // TestMain has put it on the PATH
 
 	t.Run("demo", func(t *testing.T) {
 		p := execute(t, nil, binary, "demo")
 		p.wantExit(exitOK)
 		p.stdout.await(t, "All of it went as it should")
-	})
-	t.Run("help", func(t *testing.T) {
-		execute(t, nil, binary, "help").wantExit(exitOK)
-		execute(t, nil, binary, "chat").wantExit(exitUsage)
 	})
 	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run("serve and "+signal.String(), func(t *testing.T) {

@@ -10,7 +10,8 @@ require (
 
 require (
 	github.com/hinshun/vt10x v0.0.0-20220301184237-5011da428d02
-	golang.org/x/sys v0.26.0 // indirect
+	golang.org/x/sys v0.50.0 // indirect
+	golang.org/x/term v0.48.0
 	golang.org/x/text v0.9.0 // indirect
 	golang.org/x/tools v0.26.0 // indirect
 )

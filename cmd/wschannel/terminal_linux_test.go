@@ -236,6 +236,31 @@ func TestTerminalHostileServer(t *testing.T) {
 	}
 }
 
+// A line that is pasted is sent as it was, also into another line.
+func TestTerminalPaste(t *testing.T) {
+	received := make(chan string)
+	s := sit(t, "connect", serveChannels(t, func(ctx context.Context, c *wschannel.Channel) {
+		for m := range c.Messages(ctx) {
+			received <- string(m.Data)
+		}
+		close(received)
+	}))
+	s.sees(greeting + `>`)
+	long := strings.Repeat("Grüße, 你好, and\ttabs; ", 100)
+	go s.user.WriteString("[]\x1b[D" + long + "\r" + long + "\rshort\r\x1b" + strings.Repeat("b", 40) + "\r\x04")
+	for i, want := range []string{"[" + long + "]", long, "short", strings.Repeat("b", 39)} {
+		select {
+		case got := <-received:
+			if got != want {
+				t.Errorf("line %d has %d bytes, want %d: %.100q", i+1, len(got), len(want), got)
+			}
+		case <-time.After(patience):
+			t.Fatalf("line %d does not come", i+1)
+		}
+	}
+	s.leaves(exitOK)
+}
+
 func TestTerminalLongMessage(t *testing.T) {
 	url := serveChannels(t, func(ctx context.Context, c *wschannel.Channel) {
 		c.SendText(ctx, strings.Repeat("x", maxShown+5))
