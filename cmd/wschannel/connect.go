@@ -171,8 +171,8 @@ func (p *program) connect(url string, o *connectOptions) int {
 		return p.tellRefusal(err)
 	}
 	s := newSession(p, c, o, cancel)
-	if e := p.edits(); e {
-		err = s.converse(ctx, time.Since(began))
+	if e, ok := newEditor(p); ok {
+		err = s.converse(ctx, e, time.Since(began))
 	} else {
 		if isTerminal(p.stdin) {
 			fmt.Fprintln(p.stderr, "connected: each line is sent as a message, Ctrl-D ends")

@@ -10,7 +10,8 @@ import (
 	"github.com/wschannel/wschannel"
 )
 
-// A conversation is a session with a person at a terminal.
+// A conversation is a session with a person at a terminal. Until the editor is
+// closed, nothing else may write to the terminal.
 type conversation struct {
 	*session
 	editor *editor
@@ -18,22 +19,9 @@ type conversation struct {
 }
 
 // converse lets a person talk to the server until the channel has to be closed,
-// and returns why.
-func (s *session) converse(ctx context.Context, took time.Duration) error {
-	colours := newPalette()
-	e, err := newEditor(s.program, colours.show(strong, "> "))
-	if err != nil {
-		return err
-	}
-	// What is written has to go through the editor while there is one.
-	direct := s.program
-	p := *direct
-	p.stdout = e
-	if isTerminal(p.stderr) {
-		p.stderr = e
-	}
-	s.program = &p
-	c := &conversation{s, e, &messageScreen{out: e, palette: colours}}
+// and returns why. took is how long connecting has taken.
+func (s *session) converse(ctx context.Context, e *editor, took time.Duration) error {
+	c := &conversation{s, e, &messageScreen{out: e, palette: e.palette}}
 	c.screen.format.Store(int32(s.options.format))
 	c.screen.timestamps.Store(s.options.timestamps)
 	s.display = c.screen
@@ -48,9 +36,8 @@ func (s *session) converse(ctx context.Context, took time.Duration) error {
 		defer close(read)
 		c.read(ctx)
 	}()
-	err = s.receive(ctx)
+	err := s.receive(ctx)
 	e.close()
-	s.program = direct
 	// The terminal is as it was when the last line has been given up; whoever
 	// is busy with something else has none.
 	select {
@@ -63,7 +50,7 @@ func (s *session) converse(ctx context.Context, took time.Duration) error {
 // note tells the person something.
 func (c *conversation) note(format string, args ...any) {
 	text := harmless(fmt.Sprintf(format, args...))
-	fmt.Fprintln(c.editor, c.screen.palette.show(yellow, "* "+text))
+	fmt.Fprintln(c.editor, c.editor.palette.show(yellow, "* "+text))
 }
 
 // read sends what is typed, to the end of the input.
@@ -91,9 +78,10 @@ func (c *conversation) read(ctx context.Context) {
 			c.note("not sent: the line %s", why)
 			continue
 		}
-		switch err := c.channel.Send(ctx, m); {
+		// Cancelling it could cut a message in two.
+		switch err := c.channel.Send(context.Background(), m); {
 		case err == nil:
-		case errors.Is(err, wschannel.ErrClosed), ctx.Err() != nil:
+		case errors.Is(err, wschannel.ErrClosed):
 			return
 		default:
 			c.note("not sent: %s", strings.TrimPrefix(err.Error(), "wschannel: "))

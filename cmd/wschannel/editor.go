@@ -6,26 +6,27 @@ import (
 	"github.com/ergochat/readline"
 )
 
-// edits reports whether lines can be edited: somebody sits in front of a
-// terminal that can move its cursor.
-func (p *program) edits() bool {
-	return isTerminal(p.stdin) && isTerminal(p.stdout) && os.Getenv("TERM") != "dumb"
-}
-
 // An editor reads lines from a terminal that is also written to. What is
 // written appears above the line that is being edited.
 type editor struct {
-	lines *readline.Instance
-	tty   *tty
+	lines   *readline.Instance
+	tty     *tty
+	palette palette
 }
 
 // The errors of readLine, besides io.EOF for the end of the input.
 var errInterrupt = readline.ErrInterrupt
 
-func newEditor(p *program, prompt string) (*editor, error) {
+// newEditor returns an editor if somebody sits in front of a terminal that can
+// move its cursor.
+func newEditor(p *program) (e *editor, ok bool) {
+	if !isTerminal(p.stdin) || !isTerminal(p.stdout) || os.Getenv("TERM") == "dumb" {
+		return nil, false
+	}
+	colours := newPalette()
 	t := &tty{in: p.stdin, out: p.stdout, pasted: map[rune][]rune{}}
 	lines, err := readline.NewFromConfig(&readline.Config{
-		Prompt:   prompt,
+		Prompt:   colours.show(strong, "> "),
 		Stdin:    t,
 		Stdout:   t,
 		Listener: t.paste,
@@ -34,10 +35,10 @@ func newEditor(p *program, prompt string) (*editor, error) {
 		EOFPrompt:       "\n",
 		FuncIsTerminal:  func() bool { return true },
 	})
-	if err != nil {
-		return nil, err
+	if err != nil { // the terminal does not know escape sequences
+		return nil, false
 	}
-	return &editor{lines, t}, nil
+	return &editor{lines, t, colours}, true
 }
 
 // readLine returns the next line that was edited. The error is io.EOF, also
