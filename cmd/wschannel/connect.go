@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"time"
@@ -58,6 +59,7 @@ Examples:
   echo hello | wschannel connect ws://127.0.0.1:8080/
   wschannel connect -wait forever wss://example.com/feed >messages.txt </dev/null
   wschannel connect -header 'Authorization: Bearer 1234' -json wss://example.com/
+  wschannel connect -proxy socks5://127.0.0.1:1080 wss://example.com/
   xxd -p -c0 photo.jpg | wschannel connect -hex -protocol images.v1 URL
   wschannel connect -close 4000 -reason 'had enough' URL </dev/null
 `,
@@ -73,6 +75,8 @@ type connectOptions struct {
 	close      closing
 	insecure   bool
 	ca         string
+	proxy      string
+	unix       string
 	format     format
 	timestamps bool
 }
@@ -100,6 +104,10 @@ func (p *program) prepareConnect(flags *flag.FlagSet) func(string) int {
 	flags.StringVar(&o.close.reason, "reason", "", "close with the reason `TEXT`, of at most 123 bytes.")
 	flags.BoolVar(&o.insecure, "insecure", false, "do not check the server's certificate: anybody could be the server.")
 	flags.StringVar(&o.ca, "ca", "", "trust the certificate authorities in the PEM `FILE`, and no others.")
+	flags.StringVar(&o.proxy, "proxy", "", "connect through the proxy at `URL`, with the scheme http, https, socks5 or\n"+
+		"socks5h, or through none. By default it is the one in the environment\n"+
+		"(HTTP_PROXY, HTTPS_PROXY, NO_PROXY).")
+	flags.StringVar(&o.unix, "unix", "", "connect to the unix socket `FILE`; the URL still tells the host and path.")
 	flags.BoolVar(&binary, "binary", false, "pass bytes on: what is read is sent as binary messages, as it comes, and\n"+
 		"all messages are written as they are, with nothing in between.")
 	flags.BoolVar(&hex, "hex", false, "send each line, which has to be hexadecimal, as a binary message, and write\n"+
@@ -121,6 +129,12 @@ func (p *program) prepareConnect(flags *flag.FlagSet) func(string) int {
 		}
 		if o.insecure && o.ca != "" {
 			return p.misused("connect", "flags -insecure and -ca exclude each other")
+		}
+		if o.proxy != "" && o.unix != "" {
+			return p.misused("connect", "flags -proxy and -unix exclude each other")
+		}
+		if _, err := parseProxy(o.proxy); err != nil {
+			return p.misused("connect", "flag -proxy: "+err.Error())
 		}
 		if err := checkReason(o.close.reason); err != nil {
 			return p.misused("connect", "flag -reason: "+err.Error())
@@ -190,6 +204,17 @@ func (o *connectOptions) dialer() (wschannel.Dialer, error) {
 		Options:   wschannel.Options{Protocols: o.protocols, HandshakeTimeout: o.timeout},
 		Header:    o.header,
 		TLSConfig: &tls.Config{InsecureSkipVerify: o.insecure},
+	}
+	if o.unix != "" {
+		d.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", o.unix)
+		}
+	} else if o.proxy != "" {
+		proxy, err := parseProxy(o.proxy)
+		if err != nil {
+			return d, err
+		}
+		d.Proxy = http.ProxyURL(proxy)
 	}
 	if o.ca != "" {
 		pem, err := os.ReadFile(o.ca)

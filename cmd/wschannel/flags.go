@@ -139,6 +139,22 @@ func checkReason(reason string) error {
 	return nil
 }
 
+// parseProxy returns the URL of a proxy, nil for none. The error does not repeat
+// the text, which may hold a password.
+func parseProxy(text string) (*url.URL, error) {
+	if text == "" || text == "none" {
+		return nil, nil
+	}
+	u, err := url.Parse(text)
+	if err == nil && u.Hostname() != "" {
+		switch u.Scheme {
+		case "http", "https", "socks5", "socks5h":
+			return u, nil
+		}
+	}
+	return nil, errors.New(`expected a URL like http://host:3128 or socks5://user:password@host:1080, or "none"`)
+}
+
 // A pathFlag is the path of a URL.
 type pathFlag struct{ path *string }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 
@@ -75,6 +76,34 @@ var scriptPeers = map[string]func(heard io.Writer) http.Handler{
 			w.Header().Set("Location", "ws://elsewhere/\u009b31m")
 			w.WriteHeader(499)
 			io.WriteString(w, "\x1b[2Jgo away\r\n\u202eand \x9b31mstay there\x00\n"+strings.Repeat("x", 5000))
+		})
+	},
+	// An HTTP proxy that opens tunnels, for those who know the password.
+	"proxy": func(heard io.Writer) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Proxy-Authorization") != "Basic bWU6c2VjcmV0" {
+				w.WriteHeader(http.StatusProxyAuthRequired)
+				io.WriteString(w, "who are \x1b[31myou?")
+				return
+			}
+			fmt.Fprintf(heard, "%s %s\n", r.Method, r.Host)
+			server, err := net.Dial("tcp", r.Host)
+			if err != nil {
+				w.WriteHeader(http.StatusBadGateway)
+				return
+			}
+			defer server.Close()
+			client, buffered, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			defer client.Close()
+			io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n")
+			go func() {
+				io.Copy(server, buffered)
+				server.Close()
+			}()
+			io.Copy(client, server)
 		})
 	},
 	// Never answers.

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"math/big"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -36,6 +37,7 @@ func TestMain(m *testing.M) {
 //	serve ARG...                  wschannel serve in the background; sets $URL
 //	interrupt                     ends it in good order and shows its standard error
 //	peer NAME                     one of scriptPeers, in the background; sets $URL
+//	unixpeer FILE                 the peer listener on a unix socket
 //	heard PATTERN                 waits until what that peer has heard matches
 //	certificate                   writes cert.pem and key.pem, for 127.0.0.1
 func TestScripts(t *testing.T) {
@@ -54,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"interrupt":   scriptInterrupt,
 			"peer":        scriptPeer,
 			"heard":       scriptHeard,
+			"unixpeer":    scriptUnixPeer,
 			"certificate": scriptCertificate,
 		},
 	})
@@ -130,6 +133,16 @@ func scriptPeer(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Defer(server.Close)
 	ts.Setenv("URL", "ws"+strings.TrimPrefix(server.URL, "http")+"/")
 	ts.Setenv("HOST", strings.TrimPrefix(server.URL, "http://"))
+}
+
+func scriptUnixPeer(ts *testscript.TestScript, _ bool, args []string) {
+	b := beside(ts)
+	b.heard = newOutput()
+	listener, err := net.Listen("unix", ts.MkAbs(args[0]))
+	ts.Check(err)
+	server := &http.Server{Handler: scriptPeers["listener"](b.heard)}
+	go server.Serve(listener)
+	ts.Defer(func() { server.Close() })
 }
 
 func scriptHeard(ts *testscript.TestScript, _ bool, args []string) {
