@@ -191,6 +191,45 @@ func TestProgramPushesBack(t *testing.T) {
 	wait(t, ended)
 }
 
+// Programs that have come and gone leave nothing open.
+func TestProgramsLeakNothing(t *testing.T) {
+	open := func() int {
+		files, err := os.ReadDir("/dev/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	url, ended, _ := serveProgram(t, "cat; exit 1", patience)
+	one := func(end func(*wschannel.Channel) error) {
+		c := dial(t, url)
+		if err := c.SendText(t.Context(), "here"); err != nil {
+			t.Fatal(err)
+		}
+		receiveText(t, c)
+		end(c)
+		wait(t, ended)
+	}
+	one((*wschannel.Channel).Close)
+	before := open()
+	const n = 20
+	for i := range n {
+		if i%2 == 0 {
+			one((*wschannel.Channel).Close)
+		} else {
+			one((*wschannel.Channel).CloseNow)
+		}
+	}
+	timeout := time.After(patience)
+	for open() >= before+n {
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-timeout:
+			t.Fatalf("%d files are open, and %d were before %d programs", open(), before, n)
+		}
+	}
+}
+
 func TestProgramLongLine(t *testing.T) {
 	url, ended, complaints := serveProgram(t, "head -c "+strconv.Itoa(maxLine+1)+" /dev/zero | tr '\\0' x; echo; echo short", patience)
 	c := dial(t, url)
