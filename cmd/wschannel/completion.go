@@ -14,8 +14,8 @@ func completionCommand() command {
 		name:    "completion",
 		summary: "print a script that lets a shell complete command lines",
 		operand: "SHELL",
-		about: `Completion prints a script for a SHELL: bash, zsh or fish. When the shell has read
-it, the Tab key completes the commands and flags of wschannel.
+		about: `Completion prints a script for a SHELL: bash, zsh or fish. When the shell has
+read it, the Tab key completes the commands and flags of wschannel.
 
 For bash, in ~/.bashrc:
 

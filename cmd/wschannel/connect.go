@@ -34,20 +34,21 @@ after it. Binary messages are only mentioned, on standard error. The flags -hex,
 
 At the end of the input it goes on receiving until nothing has come for -wait,
 and then closes the channel. It does so at once after an interrupt (Ctrl-C,
-SIGINT or SIGTERM), and when nobody reads the output any more; a second interrupt
-does not wait for the server's answer. If the server closes the channel, that is
-the end too. How the channel was closed is told in one line on standard error:
+SIGINT or SIGTERM), and when nobody reads the output any more; a second
+interrupt does not wait for the server's answer. If the server closes the
+channel, that is the end too. How the channel was closed is told in one line on
+standard error:
 
   closed: 1000 normal closure
   closed by the peer: 4001: "session expired"
 `,
 	more: `
 On a terminal: there is a prompt, with line editing and a history (arrow keys,
-Ctrl-R searches). Control characters of the server are shown as escapes like \x1b
-and never reach the terminal; of long messages the beginning is shown. Lines that
-begin with a slash are commands, "/help" lists them; a line that begins with two
-is sent with one. Ctrl-D is the end of the input. There are no colours if the
-environment has NO_COLOR.
+Ctrl-R searches). Control characters of the server are shown as escapes like
+\x1b and never reach the terminal; of long messages the beginning is shown.
+Lines that begin with a slash are commands, "/help" lists them; a line that
+begins with two is sent with one. Ctrl-D is the end of the input. There are no
+colours if the environment has NO_COLOR.
 
 The exit status is 0 if the channel was closed cleanly (by this side, or by the
 server with 1000, 1001 or no code), 1 if not, if there was no channel, or if a
@@ -57,8 +58,8 @@ Examples:
 
   wschannel connect ws://127.0.0.1:8080/
   echo hello | wschannel connect ws://127.0.0.1:8080/
-  wschannel connect -wait forever wss://example.com/feed >messages.txt </dev/null
-  wschannel connect -header 'Authorization: Bearer 1234' -json wss://example.com/
+  wschannel connect -wait forever wss://example.com/ >messages.txt </dev/null
+  wschannel connect -header 'Authorization: Bearer 1234' -json URL
   wschannel connect -proxy socks5://127.0.0.1:1080 wss://example.com/
   xxd -p -c0 photo.jpg | wschannel connect -hex -protocol images.v1 URL
   wschannel connect -close 4000 -reason 'had enough' URL </dev/null
@@ -110,8 +111,8 @@ func (p *program) prepareConnect(flags *flag.FlagSet) func(string) int {
 	flags.StringVar(&o.unix, "unix", "", "connect to the unix socket `FILE`; the URL still tells the host and path.")
 	flags.BoolVar(&binary, "binary", false, "pass bytes on: what is read is sent as binary messages, as it comes, and\n"+
 		"all messages are written as they are, with nothing in between.")
-	flags.BoolVar(&hex, "hex", false, "send each line, which has to be hexadecimal, as a binary message, and write\n"+
-		"all messages as lines of hexadecimal.")
+	flags.BoolVar(&hex, "hex", false, "send each line, which has to be hexadecimal, as a binary message, and\n"+
+		"write all messages as lines of hexadecimal.")
 	flags.BoolVar(&json, "json", false, "write text messages that are JSON with indentation.")
 	flags.BoolVar(&o.timestamps, "timestamps", false, "write the time of its arrival before each message.")
 	return func(url string) int {

@@ -4,14 +4,14 @@ go 1.26.0
 
 require (
 	github.com/ergochat/readline v0.1.3
+	github.com/hinshun/vt10x v0.0.0-20220301184237-5011da428d02
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/wschannel/wschannel v0.0.0
+	golang.org/x/term v0.48.0
 )
 
 require (
-	github.com/hinshun/vt10x v0.0.0-20220301184237-5011da428d02
 	golang.org/x/sys v0.50.0 // indirect
-	golang.org/x/term v0.48.0
-	golang.org/x/text v0.9.0 // indirect
-	golang.org/x/tools v0.26.0 // indirect
+	golang.org/x/text v0.44.0 // indirect
+	golang.org/x/tools v0.52.0 // indirect
 )

@@ -111,7 +111,7 @@ func TestHelpTexts(t *testing.T) {
 			t.Errorf("the overview does not list %s", c.name)
 		}
 		for line := range strings.Lines(c.help()) {
-			if n := len(strings.TrimSuffix(line, "\n")); n > 84 {
+			if n := len(strings.TrimSuffix(line, "\n")); n > 80 {
 				t.Errorf("help %s has a line of %d columns: %s", c.name, n, line)
 			}
 		}

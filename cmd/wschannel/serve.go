@@ -34,9 +34,9 @@ within ten seconds; a second one ends it at once.
 Programs: each text message is a line on the program's standard input, and each
 line of its standard output is sent as a text message, without the line feed. A
 message that has line feeds in it arrives as several lines. A binary message
-closes the channel with 1003. A line that is not UTF-8, or is longer than 16 MiB,
-is not sent, and standard error tells. The program's standard error is that of
-the server. In its environment WSCHANNEL_REMOTE is the address of the client,
+closes the channel with 1003. A line that is not UTF-8, or is longer than 16
+MiB, is not sent, and standard error tells. The program's standard error is that
+of the server. In its environment WSCHANNEL_REMOTE is the address of the client,
 WSCHANNEL_URI the path and query of its request, and WSCHANNEL_PROTOCOL the
 subprotocol. A program that reads slowly makes the client wait.
 
@@ -92,10 +92,10 @@ func (p *program) prepareServe(flags *flag.FlagSet) func(string) int {
 	flags.Var(bytesFlag{&o.maxMessage}, "max-message", "take messages of up to `BYTES`; a longer one closes its channel with 1009.\n"+
 		"0 is the default, 1048576 (1 MiB), and -1 means no limit: then a client\n"+
 		"can make the server use any amount of memory.")
-	flags.Var(originsFlag(&o.origins), "origin", "let web pages connect whose origin matches `PATTERN`, besides those of the\n"+
-		"server's own host. A pattern is a host like example.com, *.example.com or\n"+
-		"localhost:*, with a scheme in front if only that one will do; * alone lets\n"+
-		"every page connect. May be repeated.")
+	flags.Var(originsFlag(&o.origins), "origin", "let web pages connect whose origin matches `PATTERN`, besides those of\n"+
+		"the server's own host. A pattern is a host like example.com,\n"+
+		"*.example.com or localhost:*, with a scheme in front if only that one\n"+
+		"will do; * alone lets every page connect. May be repeated.")
 	flags.Var(protocolsFlag(&o.protocols), "protocol", "speak the subprotocol `NAME`. May be repeated: the first that the client\n"+
 		"offers as well is selected.")
 	flags.StringVar(&o.cert, "tls-cert", "", "serve wss with the certificates in the PEM `FILE`; needs -tls-key.")
