@@ -14,7 +14,7 @@ type editor struct {
 	palette palette
 }
 
-// The errors of readLine, besides io.EOF for the end of the input.
+// errInterrupt is the error of readLine when Ctrl-C was typed.
 var errInterrupt = readline.ErrInterrupt
 
 // newEditor returns an editor if somebody sits in front of a terminal that can
