@@ -87,7 +87,7 @@ func testForeignOrigin(t *testing.T, l *library) {
 		if e := r.await(t, "refused"); e.Code != http.StatusForbidden || e.Text != "" && !strings.Contains(e.Text, "Origin") {
 			t.Errorf("origin %q: the peer says %+v", tt.origin, e)
 		}
-		if refused, ok := errors.AsType[*wschannel.HandshakeError](<-s.refused); !ok || refused.StatusCode != http.StatusForbidden {
+		if refused, ok := errors.AsType[*wschannel.HandshakeError](s.wantRefusal(t)); !ok || refused.StatusCode != http.StatusForbidden {
 			t.Errorf("origin %q: refused with %v", tt.origin, refused)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 // patience is how long a test waits for what has to come. Nothing is measured
 // with it.
-const patience = 60 * time.Second
+const patience = 30 * time.Second
 
 // A library is a running program that uses another WebSocket library. See
 // testdata/peers.md.
@@ -220,4 +220,4 @@ func patiently(t *testing.T) context.Context {
 
 // options are those of all channels here that need no others: they allow the
 // largest message that the tests send.
-var options = wschannel.Options{MessageLimit: 32 << 20, HandshakeTimeout: patience, WriteTimeout: patience, CloseTimeout: patience}
+var options = wschannel.Options{MessageLimit: large + 1<<20, HandshakeTimeout: patience, WriteTimeout: patience, CloseTimeout: patience}

@@ -129,13 +129,29 @@ func (s *server) next(t *testing.T) *wschannel.Channel {
 	return nil
 }
 
-// binaryOf returns bytes of which no part looks like the next one.
-func binaryOf(size int) []byte {
-	b := make([]byte, size)
-	for i := range b {
-		b[i] = byte(i%251 + i>>16)
+// wantRefusal waits until a request is refused, and returns why.
+func (s *server) wantRefusal(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-s.refused:
+		return err
+	case <-patiently(t).Done():
+		t.Fatal("waited in vain for a refusal")
 	}
-	return b
+	return nil
+}
+
+// binaryOf returns bytes with a long period, so that what is out of place shows.
+func binaryOf(size int) []byte {
+	const period = 1<<12 + 1
+	b := make([]byte, period, max(size, period))
+	for i := range b {
+		b[i] = byte(i%251 + i>>8)
+	}
+	for len(b) < size {
+		b = append(b, b[:min(period, size-len(b))]...)
+	}
+	return b[:size]
 }
 
 // wantMessage receives a message.

@@ -14,7 +14,7 @@ import https from 'node:https';
 import { createInterface } from 'node:readline';
 import WebSocket, { WebSocketServer } from 'ws';
 
-const maxPayload = 32 << 20;
+const maxPayload = 17 << 20;
 const [cert, key, ca] = process.argv.slice(2).map((name) => readFileSync(name));
 const channels = new Map();
 

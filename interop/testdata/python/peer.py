@@ -30,7 +30,7 @@ except ImportError:  # before version 13, as in Debian 12
 
     LEGACY = True
 
-MAX_SIZE = 32 << 20
+MAX_SIZE = 17 << 20
 
 channels = {}
 tasks = set()
