@@ -9,12 +9,9 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/wschannel/wschannel/status"
@@ -381,77 +378,8 @@ var faultWrappers = []struct {
 // newFaultPair returns the two ends of a connection, the near one with faults.
 func newFaultPair(t *testing.T, near, far net.Conn, wrap func(net.Conn, *faultPlan) io.ReadWriteCloser, role Role, plan *faultPlan) (*Channel, *Channel) {
 	a := newOn(t, wrap(near, plan), role, &playOptions)
-	plan.mu.Lock()
-	plan.c = a
-	plan.mu.Unlock()
+	plan.begin(a)
 	return a, newOn(t, far, RoleClient+RoleServer-role, &playOptions)
-}
-
-// The n-th call goes wrong, n = 0, 1, 2 … until the play passes without.
-func TestFaultsOnAPipe(t *testing.T) {
-	for _, on := range faultWrappers {
-		for i, kind := range faultKinds {
-			if !on.prompt && kind.err == os.ErrDeadlineExceeded {
-				continue // it has none
-			}
-			t.Run(on.name+"/"+kind.name, func(t *testing.T) {
-				t.Parallel()
-				for j, p := range plays {
-					role := Role(1 + (i+j)%2)
-					again := true
-					for n := 0; again && !t.Failed(); n++ {
-						synctest.Test(t, func(t *testing.T) {
-							plan := &faultPlan{kind: kind, at: n}
-							f := &faultTest{t: t, what: roleName(role) + " in " + p.name, exact: on.exact, prompt: on.prompt, plan: plan, long: pieceSize + 1}
-							near, far := net.Pipe()
-							a, b := newFaultPair(t, near, far, on.wrap, role, plan)
-							ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-							defer cancel()
-							again = f.perform(ctx, p, a, b)
-							if ctx.Err() != nil {
-								f.errorf("it hangs")
-							}
-						})
-					}
-				}
-			})
-		}
-	}
-}
-
-// The same on sockets, where writing and polling go other ways.
-func TestFaultsOnASocket(t *testing.T) {
-	before := runtime.NumGoroutine()
-	var parts sync.WaitGroup
-	limit := make(chan struct{}, 64)
-	for i, kind := range faultKinds {
-		for j, p := range plays {
-			on := faultWrappers[(i+j)%2]
-			if kind.inexact || kind.some {
-				on = faultWrappers[1]
-			}
-			parts.Go(func() {
-				limit <- struct{}{}
-				defer func() { <-limit }()
-				again := true
-				for n := 0; again && !t.Failed(); n++ {
-					role := Role(1 + (i+j+n)%2)
-					plan := &faultPlan{kind: kind, at: n}
-					f := &faultTest{t: t, what: roleName(role) + " in " + p.name + " " + on.name, exact: on.exact, plan: plan, long: pieceSize + 1}
-					near, far := tcpPair(t)
-					a, b := newFaultPair(t, near.(net.Conn), far.(net.Conn), on.wrap, role, plan)
-					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-					again = f.perform(ctx, p, a, b)
-					if ctx.Err() != nil {
-						f.errorf("it hangs")
-					}
-					cancel()
-				}
-			})
-		}
-	}
-	parts.Wait()
-	eventually(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 // One byte at a time each way, nothing goes wrong.

@@ -62,7 +62,16 @@ type faultPlan struct {
 	count  int
 	failed string   // the call that went wrong first
 	early  bool     // before the end of the channel was decided
-	c      *Channel // nil until calls are counted
+	begun  bool     // calls are counted
+	c      *Channel // nil if there is none yet
+}
+
+// begin lets calls be counted from now on. c is the channel on the transport,
+// nil if there is none yet.
+func (p *faultPlan) begin(c *Channel) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begun, p.c = true, c
 }
 
 // fails reports whether this call goes wrong, and whether it does a part of its
@@ -70,13 +79,13 @@ type faultPlan struct {
 func (p *faultPlan) fails(call string) (wrong, some bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.c == nil || !slices.Contains(p.kind.calls, call) {
+	if !p.begun || !slices.Contains(p.kind.calls, call) {
 		return false, false
 	}
 	p.count++
 	if p.failed == "" && p.count == p.at+1 {
 		p.failed = call
-		p.early = p.c.engine.end.Load() == nil
+		p.early = p.c == nil || p.c.engine.end.Load() == nil
 		return true, p.kind.some
 	}
 	return p.failed != "" && p.kind.always, false
@@ -114,7 +123,9 @@ func (c *faultConn) Write(p []byte) (n int, err error) {
 		return c.Conn.Write(p)
 	}
 	if some {
-		n, err = c.Conn.Write(p[:len(p)/2])
+		if n, err = c.Conn.Write(p[:len(p)/2]); n > 0 {
+			err = nil // if that was a part of the half, a part it is
+		}
 	}
 	return n, either(err, c.plan.kind.err)
 }
@@ -145,10 +156,37 @@ func (c *faultConn) Close() error {
 type faultSocket struct{ faultConn }
 
 func (c *faultSocket) SyscallConn() (syscall.RawConn, error) {
-	if socket, ok := c.Conn.(syscall.Conn); ok {
-		return socket.SyscallConn()
+	socket, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
 	}
-	return nil, errors.ErrUnsupported
+	raw, err := socket.SyscallConn()
+	return &faultDescriptor{raw, c.plan}, err
+}
+
+// A faultDescriptor is the same for who goes past Read and Write of the socket.
+type faultDescriptor struct {
+	syscall.RawConn
+	plan *faultPlan
+}
+
+func (d *faultDescriptor) Read(f func(fd uintptr) bool) error {
+	return d.perform(callRead, d.RawConn.Read, f)
+}
+
+func (d *faultDescriptor) Write(f func(fd uintptr) bool) error {
+	return d.perform(callWrite, d.RawConn.Write, f)
+}
+
+func (d *faultDescriptor) perform(call string, do func(func(uintptr) bool) error, f func(uintptr) bool) (err error) {
+	wrong, some := d.plan.fails(call)
+	if !wrong || some {
+		err = do(f)
+	}
+	if wrong {
+		err = either(err, d.plan.kind.err)
+	}
+	return err
 }
 
 func (c *faultSocket) CloseWrite() error {
@@ -190,6 +228,27 @@ func (c *crumbConn) Write(p []byte) (int, error) {
 type crumbSocket struct{ crumbConn }
 
 func (c *crumbSocket) SyscallConn() (syscall.RawConn, error) { return nil, errors.ErrUnsupported }
+
+// A choppyConn moves at most size bytes at a time. If it is exact its writes say
+// so, as those of a crumbConn.
+type choppyConn struct {
+	net.Conn
+	size  int
+	exact bool
+}
+
+func (c *choppyConn) Read(p []byte) (int, error) { return c.Conn.Read(p[:min(c.size, len(p))]) }
+
+func (c *choppyConn) Write(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var k int
+		k, err = c.Conn.Write(p[n:min(n+c.size, len(p))])
+		if n += k; c.exact && err == nil && n < len(p) {
+			err = os.ErrDeadlineExceeded
+		}
+	}
+	return n, err
+}
 
 // A shortConn writes one byte too few and says nothing.
 type shortConn struct{ net.Conn }
