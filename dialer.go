@@ -228,12 +228,15 @@ func (t *tracedConn) take(body io.ReadCloser) (io.ReadWriteCloser, []byte, error
 	// The body reads from its buffer first; the deadline keeps it from going
 	// on to the connection.
 	var prefix []byte
-	for {
+	for fruitless := 0; fruitless < maxFruitless; fruitless++ {
 		buf := make([]byte, readBuffer)
 		n, err := body.Read(buf)
 		prefix = append(prefix, buf[:n]...)
 		if err != nil {
 			break
+		}
+		if n > 0 {
+			fruitless = 0
 		}
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
