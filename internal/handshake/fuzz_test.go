@@ -235,3 +235,37 @@ func slowMatch(pattern, s string) bool {
 	}
 	return fits[len(s)]
 }
+
+// A list has the same elements however it is spread over lines and padded, and
+// contains what is in it in any case.
+func FuzzList(f *testing.F) {
+	f.Fuzz(func(t *testing.T, list, token string) {
+		lines := strings.Split(list, "\n")
+		got := slices.Collect(elements(lines))
+		for _, e := range got {
+			if e == "" || trim(e) != e || strings.Contains(e, ",") || !strings.Contains(list, e) {
+				t.Errorf("%q has the element %q", list, e)
+			}
+			if !contains(lines, strings.ToUpper(e)) && utf8.ValidString(e) && only(e, func(c byte) bool { return c < 0x80 }) {
+				t.Errorf("%q does not contain %q in upper case", list, e)
+			}
+		}
+		spread := strings.Split(strings.ReplaceAll(list, ",", "\t, \n,"), "\n")
+		if again := slices.Collect(elements(spread)); !slices.Equal(again, got) {
+			t.Errorf("%q has %q, spread over lines %q", list, got, again)
+		}
+		same := func(e string) bool { return string(lowerBytes(e)) == string(lowerBytes(token)) }
+		if contains(lines, token) != slices.ContainsFunc(got, same) {
+			t.Errorf("contains(%q, %q) is wrong", list, token)
+		}
+	})
+}
+
+// lowerBytes is lowerCase for strings that need not be UTF-8.
+func lowerBytes(s string) []byte {
+	b := []byte(s)
+	for i := range b {
+		b[i] = lower(b[i])
+	}
+	return b
+}
