@@ -70,7 +70,7 @@ type command struct {
 func missing(t *testing.T, what string, err error) {
 	t.Helper()
 	what = "needs " + what + ": make setup"
-	if os.Getenv("CI") != "" {
+	if ci := os.Getenv("CI"); ci != "" && ci != "0" && ci != "false" {
 		t.Fatalf("%s: %v", what, err)
 	}
 	t.Skip(what)
