@@ -87,22 +87,23 @@ func TestFaultsOnASocket(t *testing.T) {
 // The same with reads and writes that move less than they are asked to: what
 // is cut, and where the fault comes, is anywhere in a frame.
 func TestFaultsInPieces(t *testing.T) {
-	for _, size := range []int{7, 300} {
-		for _, exact := range []bool{true, false} {
-			for i, kind := range faultKinds {
-				t.Run(fmt.Sprintf("%d bytes/exact %v/%s", size, exact, kind.name), func(t *testing.T) {
-					t.Parallel()
-					for j, p := range plays {
-						role := Role(1 + (i+j)%2)
-						again := true
-						for n := 0; again && !t.Failed(); n++ {
-							synctest.Test(t, func(t *testing.T) {
-								again = faultInPieces(t, p, size, exact, role, &faultPlan{kind: kind, at: n})
-							})
-						}
+	for _, on := range []struct {
+		size  int
+		exact bool
+	}{{7, true}, {300, false}} {
+		for i, kind := range faultKinds {
+			t.Run(fmt.Sprintf("%d bytes/%s", on.size, kind.name), func(t *testing.T) {
+				t.Parallel()
+				for j, p := range plays {
+					role := Role(1 + (i+j)%2)
+					again := true
+					for n := 0; again && !t.Failed(); n++ {
+						synctest.Test(t, func(t *testing.T) {
+							again = faultInPieces(t, p, on.size, on.exact, role, &faultPlan{kind: kind, at: n})
+						})
 					}
-				})
-			}
+				}
+			})
 		}
 	}
 }
