@@ -96,6 +96,15 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 fuzz-smoke:
 	@internal/tools/fuzz.sh 2000x
 
+.PHONY: bench
+bench: ## measure against other libraries, and write bench/RESULTS.md (20 minutes)
+	@cd bench && go run . -out .
+
+.PHONY: bench-smoke
+bench-smoke: ## a short round of the same, which judges nothing and writes nothing
+	@if [[ $$(go env GOOS) == linux ]]; then cd bench && go run . -short >/dev/null; else \
+		echo "the benchmarks: they need Linux" >> $(SKIPPED); fi
+
 .PHONY: verdict
 verdict:
 	@if [[ -s $(SKIPPED) ]]; then \

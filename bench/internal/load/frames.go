@@ -1,0 +1,121 @@
+//go:build linux
+
+package load
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// buildFrames returns Depth masked frames and the length of one.
+func (d *Driver) buildFrames() (frames []byte, length int) {
+	first := byte(0x82)
+	if d.cfg.Text {
+		first = 0x81
+	}
+	payload := d.cfg.Payload
+	if d.cfg.Deflate {
+		payload, first = deflate(payload), first|0x40
+	}
+	b := []byte{first}
+	switch n := len(payload); {
+	case n <= 125:
+		b = append(b, 0x80|byte(n))
+	case n <= 0xFFFF:
+		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(n))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
+	}
+	key := [4]byte{0x37, 0xFA, 0x21, 0x3D}
+	b = append(b, key[:]...)
+	for i := range payload {
+		b = append(b, payload[i]^key[i%4])
+	}
+	return bytes.Repeat(b, max(d.cfg.Depth, 1)), len(b)
+}
+
+// deflate compresses a message as RFC 7692 §7.2.1 asks for.
+func deflate(payload []byte) []byte {
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.BestSpeed)
+	if err == nil {
+		_, err = w.Write(payload)
+	}
+	if err == nil {
+		err = w.Flush()
+	}
+	if err != nil {
+		panic(err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte{0, 0, 0xFF, 0xFF})
+}
+
+// An inflater undoes deflate.
+type inflater struct{ out bytes.Buffer }
+
+func (i *inflater) message(body []byte) ([]byte, error) {
+	i.out.Reset()
+	in := io.MultiReader(bytes.NewReader(body), strings.NewReader("\x00\x00\xFF\xFF\x01\x00\x00\xFF\xFF"))
+	_, err := i.out.ReadFrom(flate.NewReader(in))
+	return i.out.Bytes(), err
+}
+
+// dial connects and shakes hands.
+func dial(cfg Config) (fd int, err error) {
+	addr, err := net.ResolveTCPAddr("tcp", cfg.Addr)
+	if err != nil {
+		return 0, err
+	}
+	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if err != nil {
+			unix.Close(fd)
+		}
+	}()
+	to := &unix.SockaddrInet4{Port: addr.Port}
+	copy(to.Addr[:], addr.IP.To4())
+	if err := unix.Connect(fd, to); err != nil {
+		return 0, err
+	}
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	timeout := unix.NsecToTimeval(int64(silence / time.Nanosecond))
+	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout)
+	request := "GET " + cfg.Path + " HTTP/1.1\r\nHost: " + cfg.Addr + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\nSec-WebSocket-Version: 13\r\n"
+	if cfg.Deflate {
+		request += "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover\r\n"
+	}
+	if _, err := unix.Write(fd, []byte(request+"\r\n")); err != nil {
+		return 0, err
+	}
+	var answer []byte
+	one := make([]byte, 1) // not a byte of what follows
+	for !bytes.HasSuffix(answer, []byte("\r\n\r\n")) {
+		n, err := unix.Read(fd, one)
+		if err != nil {
+			return 0, err
+		}
+		if n == 0 || len(answer) > 4096 {
+			return 0, fmt.Errorf("answer to the handshake: %q", answer)
+		}
+		answer = append(answer, one...)
+	}
+	if !bytes.HasPrefix(answer, []byte("HTTP/1.1 101 ")) {
+		return 0, fmt.Errorf("answer to the handshake: %q", answer)
+	}
+	if cfg.Deflate && !bytes.Contains(bytes.ToLower(answer), []byte("permessage-deflate")) {
+		return 0, fmt.Errorf("no compression was agreed upon: %q", answer)
+	}
+	return fd, unix.SetNonblock(fd, true)
+}
