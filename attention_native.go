@@ -4,7 +4,6 @@ package wschannel
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"time"
 
@@ -31,10 +30,9 @@ const (
 // leaves sets the timer if it is not running; the timer looks whether anybody
 // has received in the meantime. So receiving costs an atomic or two.
 type attention struct {
-	timer    *time.Timer   // nil if there is no receive buffer
-	state    atomic.Int32  // of the timer: unset, set or polling
-	receives atomic.Uint64 // how many receives there were
-	seen     atomic.Uint64 // how many when the timer was set
+	timer *time.Timer   // nil if there is no receive buffer
+	state atomic.Int32  // of the timer: unset, set or polling
+	seen  atomic.Uint64 // how many receives there were when it was set
 }
 
 const (
@@ -55,7 +53,7 @@ func (e *engine) awaitReceiver() {
 }
 
 func (a *attention) remind(e *engine, after time.Duration) {
-	a.seen.Store(a.receives.Load())
+	a.seen.Store(e.presence.receives())
 	if !isClosed(e.done) {
 		a.timer.Reset(after)
 	}
@@ -67,19 +65,17 @@ func (e *engine) considerAttending() {
 	if isClosed(e.done) {
 		return
 	}
-	if e.present.Load() == 0 && a.receives.Load() != a.seen.Load() {
+	if !e.presence.anybody() && e.presence.receives() != a.seen.Load() {
 		a.remind(e, attendAfter)
 		return
 	}
 	// From now on a receiver that leaves sets the timer, and only then is it
 	// looked whether one is there.
 	a.state.Store(timerUnset)
-	if e.present.Load() == 0 {
+	if !e.presence.anybody() {
 		e.attend()
 	}
 }
-
-var errGiveWay = errors.New("wschannel: a receiver has come")
 
 // attend reads until a receiver comes, the channel ends, or the receive buffer
 // is full. In the last case the socket is looked after by a timer. Somebody who
@@ -88,12 +84,8 @@ func (e *engine) attend() {
 	if !e.reading.try() {
 		return
 	}
-	full := e.readAhead(e.set.receiveBuffer, func() error {
-		if e.present.Load() > 0 {
-			return errGiveWay
-		}
-		return e.undecided()
-	})
+	full := e.readAhead(e.set.receiveBuffer, attending)
+	e.park()
 	e.reading.release()
 	if !full {
 		return
@@ -107,9 +99,10 @@ func (e *engine) attend() {
 	}
 }
 
-// readAhead reads into the inbox until may objects, the transport fails, or
-// the inbox is full, which holds size bytes and no message beyond the limits.
-func (e *engine) readAhead(size int, may func() error) (full bool) {
+// readAhead reads into the inbox until there is an objection, the transport
+// fails, or the inbox is full, which holds size bytes and no message beyond the
+// limits.
+func (e *engine) readAhead(size int, why errand) (full bool) {
 	defer e.in.Release()
 	if e.fresh {
 		e.fresh, e.begun = false, e.in.Held()
@@ -118,7 +111,7 @@ func (e *engine) readAhead(size int, may func() error) (full bool) {
 	for {
 		if e.streaming {
 			if part == nil {
-				part = make([]byte, readBuffer)
+				part = make([]byte, smallBuffer)
 			}
 			e.in.Stream(part)
 		} else {
@@ -138,7 +131,7 @@ func (e *engine) readAhead(size int, may func() error) (full bool) {
 			if room <= 0 {
 				return true
 			}
-			if e.fill(context.Background(), room, may) != nil {
+			if e.fill(context.Background(), room, why) != nil {
 				return false
 			}
 		case proto.TooLong:
@@ -167,12 +160,10 @@ func (e *engine) salvage(cause error) {
 	})
 	giveUp.Reset(salvageTime)
 	defer giveUp.Stop()
-	select {
-	case e.reading <- struct{}{}:
-		e.readAhead(salvageLimit, e.undecided)
+	if e.reading.take(e.done, nil) {
+		e.readAhead(salvageLimit, salvaging)
 		e.reading.release()
 		e.lose(cause)
-	case <-e.done:
 	}
 	<-e.done
 }

@@ -141,7 +141,7 @@ func TestReceiveCancelledInsideALargeMessage(t *testing.T) {
 	inBubble(t, func(t *testing.T, role Role) {
 		big := strings.Repeat("0123456789", 2000)
 		for _, r := range resumptions {
-			for _, cut := range []int{1, 13, 14, 15, 100, readBuffer, readBuffer + 100, 10_000, 15_000, 20_000} {
+			for _, cut := range []int{1, 13, 14, 15, 100, smallBuffer, smallBuffer + 100, 10_000, 15_000, 20_000} {
 				c, p := withPeer(t, netPipe, role, nil)
 				message := p.frame(binaryFrame, big)
 				for _, dst := range [][]byte{nil, make([]byte, 3, 100), make([]byte, 3, 30_000)} {
@@ -233,7 +233,7 @@ func TestReceiveCancelledAtAnyTime(t *testing.T) {
 // A Send that was cancelled before anything had left has sent nothing.
 func TestSendCancelledBeforeItBegan(t *testing.T) {
 	inBubble(t, func(t *testing.T, role Role) {
-		for _, size := range []int{0, 1, 3 * pieceSize} {
+		for _, size := range []int{0, 1, 3 * pendingLimit} {
 			c, p := withPeer(t, netPipe, role, nil)
 			withdrawn := strings.Repeat("w", size)
 			for range 3 {
@@ -261,13 +261,13 @@ func TestSendCancelledBeforeItBegan(t *testing.T) {
 // byte of a message, and between the pieces of a large one.
 func TestSendCancelledInsideAMessage(t *testing.T) {
 	inBubble(t, func(t *testing.T, role Role) {
-		small, big := "small", strings.Repeat("x", 3*pieceSize)
+		small, big := "small", strings.Repeat("x", 3*pendingLimit)
 		length := func(m string) int { return len(frameBytes(textFrame, role == RoleClient, m)) }
 		type cut struct {
 			message string
 			after   int
 		}
-		cuts := []cut{{big, 1}, {big, pieceSize}, {big, pieceSize + 1}, {big, 2 * pieceSize}, {big, length(big) - 1}}
+		cuts := []cut{{big, 1}, {big, pendingLimit}, {big, pendingLimit + 1}, {big, 2 * pendingLimit}, {big, length(big) - 1}}
 		for n := 1; n < length(small); n++ {
 			cuts = append(cuts, cut{small, n})
 		}
@@ -280,8 +280,8 @@ func TestSendCancelledInsideAMessage(t *testing.T) {
 				t.Fatal(err)
 			}
 			synctest.Wait()
-			waiting := async(func() error { return c.SendText(t.Context(), "behind it") })
-			closing := async(func() error { return c.SendText(ctx, "behind it, cancelled too") })
+			waiting := async(func() error { return c.SendText(t.Context(), noRoom) })
+			closing := async(func() error { return c.SendText(ctx, noRoom) })
 			synctest.Wait()
 			cancel()
 			err := <-sent
@@ -314,7 +314,7 @@ func TestSendCancelledWhileItWaits(t *testing.T) {
 				first := async(func() error { return c.SendText(t.Context(), "first") })
 				synctest.Wait()
 				ctx, cancel := context.WithCancel(t.Context())
-				second := async(func() error { return c.SendText(ctx, "second") })
+				second := async(func() error { return c.SendText(ctx, noRoom) })
 				third := async(func() error { return c.SendText(t.Context(), "third") })
 				synctest.Wait()
 				cancel()
@@ -361,6 +361,7 @@ func TestSendCancelledWhereWritesCannotBeResumed(t *testing.T) {
 				}
 				go c.SendText(t.Context(), "sent")
 				p.expect(textFrame, "sent")
+				synctest.Wait()
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				began := time.Now()

@@ -64,6 +64,7 @@ func TestContextIsRegisteredOnce(t *testing.T) {
 			}
 			sent := async(func() error { return c.SendText(send, "out") })
 			p.expect(textFrame, "out")
+			synctest.Wait()
 			if err := <-sent; err != nil {
 				t.Fatal(err)
 			}

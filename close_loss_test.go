@@ -82,7 +82,7 @@ func TestWritingFails(t *testing.T) {
 				p := newPeer(t, far, RoleClient+RoleServer-role)
 				failing := async(func() error { return c.SendText(t.Context(), "fails") })
 				synctest.Wait()
-				waiting := async(func() error { return c.SendText(t.Context(), "behind") })
+				waiting := async(func() error { return c.SendText(t.Context(), noRoom) })
 				var got []string
 				var received <-chan error
 				if tt.receiver {

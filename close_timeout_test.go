@@ -150,19 +150,25 @@ func TestCancelBetweenDecidedAndOver(t *testing.T) {
 // The peer closes while a message of ours is on its way and others wait.
 func TestPeerClosesWhileWeSend(t *testing.T) {
 	inBubble(t, func(t *testing.T, role Role) {
-		big := strings.Repeat("x", 3*pieceSize)
+		big := strings.Repeat("x", 3*pendingLimit)
 		end := CloseError{Code: 4000, Remote: true}
 		for _, reads := range []bool{true, false} {
 			c, p := withPeer(t, netPipe, role, &Options{WriteTimeout: -1})
 			blocked := async(func() error { return c.SendText(t.Context(), big) })
 			synctest.Wait()
-			waiting := async(func() error { return c.SendText(t.Context(), "behind it") })
-			writer := async(func() error { _, err := c.NextWriter(t.Context(), Text); return err })
+			waiting := async(func() error { return c.SendText(t.Context(), noRoom) })
+			writer := async(func() error {
+				w, err := c.NextWriter(t.Context(), Text)
+				if err == nil {
+					_, err = io.WriteString(w, noRoom)
+				}
+				return err
+			})
 			synctest.Wait()
 			began := time.Now()
 			p.sendClose(4000, "") // noticed by attending
 			wantCloseError(t, "Send that waited", <-waiting, end)
-			wantCloseError(t, "NextWriter that waited", <-writer, end)
+			wantCloseError(t, "a writer that waited", <-writer, end)
 			wantAfter(t, "noticed", began, attendAfter)
 			if reads {
 				p.expect(textFrame, big)
@@ -184,12 +190,12 @@ func TestPeerClosesWhileWeSend(t *testing.T) {
 // a close frame cannot stand inside it.
 func TestCloseWhileWeSend(t *testing.T) {
 	inBubble(t, func(t *testing.T, role Role) {
-		big := strings.Repeat("x", 3*pieceSize)
+		big := strings.Repeat("x", 3*pendingLimit)
 		for _, reads := range []bool{true, false} {
 			c, p := withPeer(t, netPipe, role, &Options{WriteTimeout: -1})
 			blocked := async(func() error { return c.SendText(t.Context(), big) })
 			synctest.Wait()
-			waiting := async(func() error { return c.SendText(t.Context(), "behind it") })
+			waiting := async(func() error { return c.SendText(t.Context(), noRoom) })
 			began := time.Now()
 			closed := async(c.Close)
 			wantCloseError(t, "Send that waited", <-waiting, ownClose)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -90,7 +91,7 @@ func eventually(t testing.TB, what string, condition func() bool) {
 
 // receiverWaits is true when a receiver is blocked in reading.
 func receiverWaits(c *Channel) func() bool {
-	return func() bool { return c.engine.present.Load() > 0 && c.engine.inRead.Load() }
+	return func() bool { return c.engine.presence.anybody() && c.engine.inRead.Load() }
 }
 
 func wantMessage(t testing.TB, c *Channel, want string) {
@@ -103,6 +104,10 @@ func wantMessage(t testing.TB, c *Channel, want string) {
 		t.Fatalf("Receive: %.60q (%d bytes), want %.60q (%d bytes)", m.Data, len(m.Data), want, len(want))
 	}
 }
+
+// noRoom is a message that is too long to wait behind another one: its sender
+// has to.
+var noRoom = strings.Repeat("n", pendingLimit)
 
 func mustSend(t testing.TB, c *Channel, s string) {
 	t.Helper()
@@ -146,7 +151,7 @@ var (
 
 // sizes lie on both sides of all borders: of the length's encoding, of the read
 // buffer and of the pieces that are written.
-var sizes = []int{0, 1, 2, 125, 126, 127, readBuffer - 8, readBuffer, recordSize, pieceSize - 4, pieceSize, 65535, 65536, 200_000}
+var sizes = []int{0, 1, 2, 125, 126, 127, smallBuffer - 8, smallBuffer, recordSize, pendingLimit - 4, pendingLimit, 65535, 65536, 200_000}
 
 func ruleOrder(t *testing.T, near, far *Channel) {
 	message := func(i int) Message {

@@ -129,7 +129,7 @@ func (e *engine) ping(ctx context.Context) (time.Duration, error) {
 	c.waiters = append(c.waiters, w)
 	e.sendPing()
 	c.mu.Unlock()
-	if e.attention.timer != nil && e.present.Load() == 0 {
+	if e.attention.timer != nil && !e.presence.anybody() {
 		go e.attend() // somebody has to read the pong
 	}
 	select {

@@ -229,7 +229,7 @@ func (t *tracedConn) take(body io.ReadCloser) (io.ReadWriteCloser, []byte, error
 	// on to the connection.
 	var prefix []byte
 	for fruitless := 0; fruitless < maxFruitless; fruitless++ {
-		buf := make([]byte, readBuffer)
+		buf := make([]byte, smallBuffer)
 		n, err := body.Read(buf)
 		prefix = append(prefix, buf[:n]...)
 		if err != nil {

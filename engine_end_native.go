@@ -53,6 +53,7 @@ func (e *engine) finish(unclean error) {
 	}
 	e.readWatch.release()
 	e.writeWatch.release()
+	e.outbox.takePending() // nobody will write it
 	if onOver != nil {
 		onOver()
 	}
@@ -167,9 +168,7 @@ func (e *engine) boundClose() (stop func()) {
 // drain reads and drops everything up to the peer's close frame, or to a
 // violation.
 func (e *engine) drain() (violation, err error) {
-	select {
-	case e.reading <- struct{}{}:
-	case <-e.done:
+	if !e.reading.take(e.done, nil) {
 		return nil, errHungUp
 	}
 	defer e.reading.release()
@@ -178,7 +177,7 @@ func (e *engine) drain() (violation, err error) {
 	for {
 		switch ev := e.in.Next(); ev.Kind {
 		case proto.More:
-			if err := e.fill(context.Background(), readBuffer, noObjection); err != nil {
+			if err := e.fill(context.Background(), smallBuffer, draining); err != nil {
 				return nil, err
 			}
 		case proto.Ping:
@@ -194,8 +193,6 @@ func (e *engine) drain() (violation, err error) {
 		}
 	}
 }
-
-func noObjection() error { return nil }
 
 func (e *engine) received() {
 	e.mu.Lock()

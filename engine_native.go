@@ -3,6 +3,7 @@
 package wschannel
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -18,10 +19,6 @@ import (
 	"github.com/wschannel/wschannel/status"
 )
 
-// readBuffer is the size of a channel's read buffer in bytes. Payloads of
-// frames that are longer are read straight into their message.
-const readBuffer = 4 << 10
-
 // The engine runs the protocol over a byte stream. Whoever receives does the
 // reading, whoever sends does the writing; the goroutines that it starts are
 // short-lived, but for one that attends to a channel which nobody receives
@@ -30,8 +27,8 @@ const readBuffer = 4 << 10
 // Three rights, each held by one goroutine at a time, order the access:
 //
 //	reading  the transport's reads, in, inbox
-//	message  one message to be sent, from its first frame to its last
-//	frame    the transport's writes, out, scratch; taken after message
+//	message  a message of NextWriter, from its first frame to its last
+//	frame    the transport's writes, out; taken after message
 //
 // Locks (mu of the engine and of its parts) are held for a few instructions,
 // never while anything waits.
@@ -39,6 +36,7 @@ type engine struct {
 	conn     transport
 	netConn  net.Conn  // what the channel was made of, if it is one
 	tls      *tls.Conn // conn if it is one
+	socket   *socket   // how conn is read and written, if it is a plain socket
 	exact    bool      // a write that was cut short says how much has left, and can go on
 	server   bool
 	protocol string
@@ -57,8 +55,8 @@ type engine struct {
 	done     chan struct{} // closed when the channel is over
 
 	// Receiving.
-	claimed   atomic.Bool  // there is a receiver, a listener may be in its callback
-	present   atomic.Int32 // receivers that read or are about to: a stopped one may still be leaving
+	claimed   atomic.Bool // there is a receiver, a listener may be in its callback
+	presence  presence
 	reading   right
 	in        proto.Reader
 	prefix    []byte // what was read before the channel existed
@@ -69,6 +67,12 @@ type engine struct {
 	fresh     bool           // a receiver has read since anybody attended
 	begun     int            // how many of the bytes in in were read for a receiver
 	readWatch watch
+	reader    struct { // whoever reads
+		ctx    context.Context
+		limit  int
+		errand errand
+	}
+	answering atomic.Bool   // more messages lie in the read buffer
 	wakes     atomic.Uint64 // calls of wakeReader
 	inRead    atomic.Bool   // somebody waits for bytes
 	heard     atomic.Int64  // when the last byte came, in ns since born
@@ -79,7 +83,8 @@ type engine struct {
 	message    right
 	frame      right
 	out        proto.Writer
-	scratch    []byte
+	outbox     outbox
+	flushes    func() // flush
 	vector     [2][]byte
 	buffers    net.Buffers
 	writeWatch watch
@@ -91,21 +96,16 @@ type engine struct {
 	keepalive keepalive
 }
 
-// A right is a lock that can be waited for together with other events.
-type right chan struct{}
+// A presence counts the receivers that read or are about to, one or, while a
+// stopped one is still leaving, more; and all that there have been.
+type presence struct{ n atomic.Uint64 }
 
-func newRight() right { return make(right, 1) }
+const oneReceive = 1 << 16 // what is below counts those who are there
 
-func (r right) try() bool {
-	select {
-	case r <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (r right) release() { <-r }
+func (p *presence) enter()           { p.n.Add(1) }
+func (p *presence) leave()           { p.n.Add(oneReceive - 1) }
+func (p *presence) anybody() bool    { return p.n.Load()%oneReceive > 0 }
+func (p *presence) receives() uint64 { return p.n.Load() / oneReceive }
 
 // newChannel makes a channel of a stream; start has to follow. prefix is what
 // has been read from it already; it is kept.
@@ -126,9 +126,17 @@ func newChannel(rwc io.ReadWriteCloser, server bool, protocol string, set settin
 	e.reading = newRight()
 	e.message = newRight()
 	e.frame = newRight()
-	e.in = proto.NewReader(set.reader(server), make([]byte, readBuffer))
+	e.socket = newSocket(e.conn)
+	if e.socket == nil {
+		e.in = proto.NewReader(set.reader(server), make([]byte, smallBuffer))
+	} else {
+		e.socket.space, e.socket.blocks = e.space, e.blocks
+		e.in = proto.NewReader(set.reader(server), takeReadBuffer())
+		e.park()
+	}
 	e.out = proto.NewWriter(server)
 	e.prefix = prefix
+	e.flushes = e.flush
 	e.readWatch.poke = e.wakeReader
 	e.writeWatch.poke = e.wakeWriter
 	if set.receiveBuffer > 0 {
@@ -171,7 +179,7 @@ func (e *engine) now() int64 { return int64(time.Since(e.born)) }
 func (e *engine) agreed() string        { return e.protocol }
 func (e *engine) over() <-chan struct{} { return e.done }
 func (e *engine) outcome() *CloseError  { return e.end.Load() }
-func (e *engine) buffered() int         { return int(e.unsent.Load()) }
+func (e *engine) buffered() int         { return int(e.unsent.Load()) + e.outbox.waiting() }
 
 // past is a deadline that has passed.
 var past = time.Unix(1, 0)

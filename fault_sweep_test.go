@@ -29,7 +29,7 @@ func TestFaultsOnAPipe(t *testing.T) {
 					for n := 0; again && !t.Failed(); n++ {
 						synctest.Test(t, func(t *testing.T) {
 							plan := &faultPlan{kind: kind, at: n}
-							f := &faultTest{t: t, what: roleName(role) + " in " + p.name, exact: on.exact, prompt: on.prompt, plan: plan, long: pieceSize + 1}
+							f := &faultTest{t: t, what: roleName(role) + " in " + p.name, exact: on.exact, prompt: on.prompt, plan: plan, long: pendingLimit + 1}
 							near, far := net.Pipe()
 							a, b := newFaultPair(t, near, far, on.wrap, role, plan)
 							ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -64,7 +64,7 @@ func TestFaultsOnASocket(t *testing.T) {
 				for n := 0; again && !t.Failed(); n++ {
 					role := Role(1 + (i+j+n)%2)
 					plan := &faultPlan{kind: kind, at: n}
-					f := &faultTest{t: t, what: roleName(role) + " in " + p.name + " " + on.name, exact: on.exact, plan: plan, long: pieceSize + 1}
+					f := &faultTest{t: t, what: roleName(role) + " in " + p.name + " " + on.name, exact: on.exact, plan: plan, long: pendingLimit + 1}
 					near, far := tcpPair(t)
 					a, b := newFaultPair(t, near.(net.Conn), far.(net.Conn), on.wrap, role, plan)
 					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -164,6 +164,9 @@ func (c *faultSocket) SyscallConn() (syscall.RawConn, error) {
 	return &faultDescriptor{raw, c.plan}, err
 }
 
+// isPlainSocket has the engine go past Read and Write of it, as on any socket.
+func (c *faultSocket) isPlainSocket() {}
+
 // A faultDescriptor is the same for who goes past Read and Write of the socket.
 type faultDescriptor struct {
 	syscall.RawConn

@@ -41,10 +41,10 @@ func (b *inbox) size() int { return len(b.frames) - b.from }
 // peek returns the header of the first entry and its payload; ok is false if
 // there is none.
 func (b *inbox) peek() (h wire.Header, payload []byte, ok bool) {
-	h, n, err := wire.ParseHeader(b.frames[b.from:])
-	if err != nil {
+	if b.from == len(b.frames) {
 		return wire.Header{}, nil, false
 	}
+	h, n, _ := wire.ParseHeader(b.frames[b.from:])
 	n += b.from
 	return h, b.frames[n : n+int(h.Length)], true
 }

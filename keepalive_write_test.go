@@ -31,7 +31,7 @@ func TestWriteTimeout(t *testing.T) {
 					began := time.Now()
 					sent := async(func() error { return c.SendText(t.Context(), "not taken") })
 					synctest.Wait()
-					waiting := async(func() error { return c.SendText(t.Context(), "behind it") })
+					waiting := async(func() error { return c.SendText(t.Context(), noRoom) })
 					err := <-sent
 					timeout := either(timeout, 10*time.Second)
 					wantAfter(t, "given up", began, timeout)

@@ -49,12 +49,14 @@ func (e *engine) nextMessage(ctx context.Context, dst []byte) (wire.Opcode, []by
 	if h, payload, ok := e.inbox.peek(); ok {
 		dst = append(dst, payload...)
 		e.inbox.take(payload)
+		e.expectReplies(e.inbox.size() > 0)
 		return h.Opcode, dst, nil
 	}
 	e.in.Collect(dst)
 	for {
 		switch ev := e.in.Next(); ev.Kind {
 		case proto.Message:
+			e.expectReplies(e.in.Ready())
 			return ev.Opcode, ev.Data, nil
 		case proto.More, proto.Over:
 			if err := e.await(ctx); err != nil {
@@ -67,10 +69,18 @@ func (e *engine) nextMessage(ctx context.Context, dst []byte) (wire.Opcode, []by
 	}
 }
 
+// expectReplies says whether more messages lie here, whose replies may leave
+// together with that to the last one.
+func (e *engine) expectReplies(more bool) {
+	if more != e.answering.Load() {
+		e.answering.Store(more)
+	}
+}
+
 // startReading takes the right to read for a receiver, and sees to the order
 // of errors: a local close, then the end, then ctx.
 func (e *engine) startReading(ctx context.Context) error {
-	e.present.Add(1)
+	e.presence.enter()
 	err := e.takeReading(ctx)
 	if err != nil {
 		e.leave()
@@ -80,13 +90,15 @@ func (e *engine) startReading(ctx context.Context) error {
 
 // stopReading gives the right to read back.
 func (e *engine) stopReading() {
+	if e.in.Empty() {
+		e.park()
+	}
 	e.reading.release()
 	e.leave()
 }
 
 func (e *engine) leave() {
-	e.attention.receives.Add(1)
-	e.present.Add(-1)
+	e.presence.leave()
 	e.awaitReceiver()
 }
 
@@ -114,41 +126,23 @@ func (e *engine) takeReading(ctx context.Context) error {
 		}
 		// Whoever attends to the channel gives way to the receiver.
 		e.wakeReader()
-		select {
-		case e.reading <- struct{}{}:
+		if e.reading.take(cancelled, e.deaf) {
 			if !isClosed(e.deaf) && (cancelled == nil || ctx.Err() == nil) {
 				return nil
 			}
 			e.reading.release()
-		case <-cancelled:
-		case <-e.deaf:
 		}
 	}
 }
 
 // await waits for bytes on behalf of a receiver.
 func (e *engine) await(ctx context.Context) error {
-	err := e.fill(ctx, math.MaxInt, func() error {
-		if err := e.undecided(); err != nil {
-			return err
-		}
-		return ctx.Err()
-	})
+	err := e.fill(ctx, math.MaxInt, receiving)
 	if err != nil && isClosed(e.ended) {
 		return e.awaitOver(ctx)
 	}
 	e.fresh = e.fresh || err == nil
 	return err
-}
-
-var errEnded = errors.New("wschannel: the channel has ended")
-
-// undecided returns an error when the end of the channel is decided.
-func (e *engine) undecided() error {
-	if isClosed(e.ended) {
-		return errEnded
-	}
-	return nil
 }
 
 // awaitOver waits until the channel is over and returns its end.
@@ -166,22 +160,47 @@ func (e *engine) awaitOver(ctx context.Context) error {
 	return e.end.Load()
 }
 
+// An errand is what somebody reads for.
+type errand uint8
+
+const (
+	receiving errand = iota
+	attending        // gives way to receivers
+	salvaging        // what came before a failure
+	draining         // what comes before the peer's close
+)
+
+var (
+	errEnded   = errors.New("wschannel: the channel has ended")
+	errGiveWay = errors.New("wschannel: a receiver has come")
+)
+
+// objection returns why not to go on reading, if there is a reason.
+func (e *engine) objection(ctx context.Context, why errand) error {
+	switch {
+	case isClosed(e.done):
+		return e.end.Load()
+	case why == draining:
+		return nil
+	case why == attending && e.presence.anybody():
+		return errGiveWay
+	case isClosed(e.ended):
+		return errEnded
+	}
+	return ctx.Err()
+}
+
 // fill reads once into in, at most limit bytes. Before it blocks, and whenever
-// it is woken, it asks may; an error of may is returned. A transport that fails
+// it is woken, it looks for an objection, and returns it. A transport that fails
 // ends the channel. The caller has the right to read.
-func (e *engine) fill(ctx context.Context, limit int, may func() error) error {
-	e.readWatch.begin(ctx)
-	defer e.readWatch.end()
+func (e *engine) fill(ctx context.Context, limit int, why errand) error {
+	e.expectReplies(false)
 	seen := e.wakes.Load()
 	for fruitless := 0; fruitless < maxFruitless; {
-		if isClosed(e.done) {
-			return e.end.Load()
-		}
-		if err := may(); err != nil {
+		if err := e.objection(ctx, why); err != nil {
 			return err
 		}
-		space := e.in.Space()
-		n, err := e.read(space[:min(len(space), limit)])
+		n, err := e.read(ctx, limit, why)
 		if n > 0 {
 			e.in.Filled(n)
 			return nil
@@ -196,6 +215,9 @@ func (e *engine) fill(ctx context.Context, limit int, may func() error) error {
 			// the reason after that: so it misses none.
 			err = e.conn.SetReadDeadline(time.Time{})
 		}
+		if err == errObjection {
+			continue
+		}
 		if err != nil {
 			return e.readFailed(err)
 		}
@@ -207,22 +229,63 @@ func (e *engine) fill(ctx context.Context, limit int, may func() error) error {
 const maxFruitless = 100
 
 // read reads what was there before the channel, then from the transport.
-func (e *engine) read(p []byte) (n int, err error) {
+func (e *engine) read(ctx context.Context, limit int, why errand) (n int, err error) {
+	r := &e.reader
+	r.ctx, r.limit, r.errand = ctx, limit, why
 	if len(e.prefix) > 0 {
-		n = copy(p, e.prefix)
+		n = copy(e.space(), e.prefix)
 		e.prefix = e.prefix[n:]
 		return n, nil
 	}
-	e.inRead.Store(true)
-	n, err = e.conn.Read(p)
-	e.inRead.Store(false)
-	if n < 0 || n > len(p) {
-		return 0, errWrongCount
+	if e.socket != nil {
+		n, err = e.socket.read()
+	} else {
+		p := e.space()
+		if err := e.blocks(); err != nil {
+			return 0, err
+		}
+		n, err = e.conn.Read(p)
+		if n < 0 || n > len(p) {
+			n, err = 0, errWrongCount
+		}
 	}
+	e.inRead.Store(false)
+	e.readWatch.end()
 	if n > 0 {
 		e.heard.Store(e.now())
 	}
 	return n, err
+}
+
+// space lends the memory to read into, at most as much as whoever reads wants.
+func (e *engine) space() []byte {
+	p := e.in.Space()
+	if len(p) == 0 && e.in.Parked() {
+		e.in.Unpark(takeReadBuffer())
+		p = e.in.Space()
+	}
+	return p[:min(len(p), e.reader.limit)]
+}
+
+// errObjection says that an objection has come up since it was looked for.
+var errObjection = errors.New("wschannel: not to be waited for")
+
+// blocks is called before a read may wait.
+func (e *engine) blocks() error {
+	e.park()
+	e.readWatch.begin(e.reader.ctx)
+	e.inRead.Store(true)
+	if e.objection(e.reader.ctx, e.reader.errand) != nil {
+		return errObjection
+	}
+	return nil
+}
+
+// park gives the read buffer of a socket back, if little is in it.
+func (e *engine) park() {
+	if e.socket != nil {
+		giveReadBuffer(e.in.Park())
+	}
 }
 
 // errWrongCount is of a stream that claims to have read or written more bytes

@@ -5,28 +5,45 @@ package wschannel
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
-	"io"
 	"net"
-	"os"
-	"time"
 
 	"github.com/wschannel/wschannel/internal/proto"
 	"github.com/wschannel/wschannel/internal/wire"
 )
 
-const (
-	// pieceSize is how many bytes are given to the transport at a time, unless
-	// they can be written without a copy.
-	pieceSize = 32 << 10
-	// recordSize is the same for transports whose writes cannot be resumed: a
-	// TLS record.
-	recordSize = 16 << 10
-)
+func (e *engine) send(ctx context.Context, t Type, data []byte) error {
+	op := wire.Opcode(t)
+	for {
+		if err := e.sendable(ctx); err != nil {
+			return err
+		}
+		switch e.offer(op, data) {
+		case accepted:
+			return nil
+		case direct:
+			_, err := e.writeData(ctx, op, true, data)
+			return err
+		case full:
+			if !e.frame.take(ctx.Done(), e.ended) {
+				continue
+			}
+			if e.admits() != direct {
+				e.stopWriting()
+				continue
+			}
+			_, err := e.writeData(ctx, op, true, data)
+			return err
+		case occupied:
+			if e.message.take(ctx.Done(), e.ended) {
+				e.message.release()
+			}
+		}
+	}
+}
 
-// acquire takes the right to send, in the order of errors of the contract: the
-// channel's end, then ctx.
-func (e *engine) acquire(ctx context.Context, r right) error {
+// sendable returns why nothing can be sent, in the order of errors of the
+// contract: the channel's end, then ctx.
+func (e *engine) sendable(ctx context.Context) error {
 	// Looked at first, so that it does not win over an end that was before.
 	err := ctx.Err()
 	if isClosed(e.ended) {
@@ -35,45 +52,34 @@ func (e *engine) acquire(ctx context.Context, r right) error {
 	if err != nil {
 		return err
 	}
-	if !r.try() {
-		select {
-		case r <- struct{}{}:
-		case <-e.ended:
-			return e.end.Load()
-		case <-ctx.Done():
-			if !isClosed(e.ended) {
-				return ctx.Err()
-			}
-			return e.end.Load()
-		}
-	}
 	if e.writeError.Load() != nil {
-		r.release()
 		return e.afterFailure()
-	}
-	if isClosed(e.ended) {
-		r.release()
-		return e.end.Load()
 	}
 	return nil
 }
 
-func (e *engine) send(ctx context.Context, t Type, data []byte) error {
-	if err := e.acquire(ctx, e.message); err != nil {
+// acquire is sendable, and takes a right.
+func (e *engine) acquire(ctx context.Context, r *right) error {
+	if err := e.sendable(ctx); err != nil {
 		return err
 	}
-	defer e.message.release()
-	_, err := e.writeData(ctx, wire.Opcode(t), true, data)
+	if !r.take(ctx.Done(), e.ended) {
+		if isClosed(e.ended) {
+			return e.end.Load()
+		}
+		return ctx.Err()
+	}
+	err := e.sendable(context.Background())
+	if err != nil {
+		r.release()
+	}
 	return err
 }
 
-// writeData writes one data frame. It returns an error and false if nothing of
-// the frame has left and the channel is as before. The caller has the right to
-// send a message.
+// writeData writes what is pending and then one data frame. It returns an error
+// and false if nothing of the frame has left and the channel is as before. The
+// caller has the right to write, and gives it back with the call.
 func (e *engine) writeData(ctx context.Context, op wire.Opcode, fin bool, payload []byte) (left bool, err error) {
-	if err := e.acquire(ctx, e.frame); err != nil {
-		return false, err
-	}
 	before := e.out
 	left, err = e.writeFrame(ctx, op, fin, payload)
 	switch {
@@ -83,43 +89,66 @@ func (e *engine) writeData(ctx context.Context, op wire.Opcode, fin bool, payloa
 	default:
 		e.out = before
 	}
-	e.frame.release()
+	e.stopWriting()
 	if left && err != nil {
 		return true, e.afterFailure()
 	}
 	return left, err
 }
 
-// writeFrame is writeData with the right to write a frame.
 func (e *engine) writeFrame(ctx context.Context, op wire.Opcode, fin bool, payload []byte) (left bool, err error) {
+	buf := e.outbox.takePending()
+	if buf == nil {
+		buf = takeWriteBuffer()
+	}
+	defer func() { giveWriteBuffer(buf) }()
+	if len(buf) > 0 && len(buf)+wire.MaxHeader+len(payload) > pendingLimit {
+		n, err := e.write(ctx, buf, len(payload))
+		if err != nil {
+			return e.withdraw(buf, n, len(buf)), err
+		}
+		buf = buf[:0]
+	}
+	others := len(buf)
 	key := e.maskKey()
-	head := e.out.AppendHeader(e.scratch[:0], op, fin, len(payload), key)
-	if len(payload) > pieceSize && !e.out.Masked() && e.canVector() {
-		e.scratch = head[:0]
-		e.vector = [2][]byte{head, payload}
-		e.buffers = e.vector[:]
-		defer func() { e.buffers, e.vector = nil, [2][]byte{} }()
-		return e.write(ctx, nil, len(head)+len(payload))
+	buf = e.out.AppendHeader(buf, op, fin, len(payload), key)
+	if len(payload) > vectorFrom && !e.out.Masked() && e.canVector() {
+		n, err := e.writeVector(ctx, buf, payload)
+		return n != 0, err
 	}
-	size := pieceSize
-	if !e.exact {
-		size = recordSize
-	}
-	for pos, piece := 0, head; ; piece = piece[:0] {
-		n := min(len(payload), size-len(piece))
-		piece = append(piece, payload[:n]...)
+	for pos := 0; ; {
+		n := min(len(payload), pendingLimit-len(buf))
+		buf = append(buf, payload[:n]...)
 		if e.out.Masked() {
-			pos = wire.Mask(piece[len(piece)-n:], key, pos)
+			pos = wire.Mask(buf[len(buf)-n:], key, pos)
 		}
 		payload = payload[n:]
-		e.scratch = piece[:0]
-		began, err := e.write(ctx, piece, len(piece)+len(payload))
-		left = left || began
-		if err != nil || len(payload) == 0 {
-			return left, err
+		n, err := e.write(ctx, buf, len(payload))
+		if err != nil {
+			return e.withdraw(buf, n, others) || left, err
 		}
+		if len(payload) == 0 {
+			return true, nil
+		}
+		left, others, buf = true, 0, buf[:0]
 	}
 }
+
+// withdraw puts back what others have to send, the first bytes of a write that
+// has failed after n bytes. It reports whether more than that has left.
+func (e *engine) withdraw(buf []byte, n, others int) (left bool) {
+	if n == broken || n > others {
+		return true
+	}
+	if n < others {
+		e.outbox.putBack(buf[n:others])
+	}
+	return false
+}
+
+// vectorFrom is the length in bytes from which a payload is written without a
+// copy, if it can be.
+const vectorFrom = 16 << 10
 
 // canVector reports whether header and payload can be written in one system
 // call without a copy.
@@ -134,102 +163,10 @@ func (e *engine) canVector() bool {
 // maskKey returns a new masking key: "derived from a strong source of entropy"
 // (RFC 6455 §5.3).
 func (e *engine) maskKey() (key [4]byte) {
-	if e.out.Masked() {
+	if !e.server {
 		rand.Read(key[:])
 	}
 	return key
-}
-
-// write gives p, or e.buffers if p is nil, to the transport. unsent is how many
-// bytes wait for that, all in all. left says whether the peer may see a part of
-// them; it is also true if the transport is lost, so that the channel cannot go
-// on anyway. The caller has the right to write a frame.
-func (e *engine) write(ctx context.Context, p []byte, unsent int) (left bool, err error) {
-	left, err = e.writeBefore(ctx, p, unsent)
-	if err == nil && e.tls != nil {
-		// Reading may have to write, to answer a key update (RFC 8446 §4.6.3),
-		// and what is left of a deadline would break the connection then.
-		err = e.tls.SetWriteDeadline(time.Time{})
-	}
-	return left, err
-}
-
-// writeBefore is write, and may leave a deadline behind.
-func (e *engine) writeBefore(ctx context.Context, p []byte, unsent int) (left bool, err error) {
-	e.writeWatch.begin(ctx)
-	defer e.writeWatch.end()
-	e.unsent.Store(int64(unsent))
-	defer e.unsent.Store(0)
-	timeout := e.set.writeTimeout
-	window := timeout
-	if e.exact {
-		// Such a write goes on after a time-out, so progress can be looked for
-		// more often than the limit asks for. The keepalive wants to know too.
-		window = shorter(timeout, e.set.pingTimeout) / 4
-	}
-	began := time.Now()
-	progress := began
-	for {
-		var deadline time.Time
-		if window > 0 {
-			deadline = time.Now().Add(window)
-		}
-		if err := e.conn.SetWriteDeadline(deadline); err != nil {
-			return true, err
-		}
-		// After the deadline, so that a ctx that is done in between is seen.
-		if err := ctx.Err(); err != nil {
-			return left, err
-		}
-		n, err := e.writeOnce(&p)
-		now := time.Now()
-		left = left || n > 0 || !e.exact
-		if now.Sub(began) > blockedWrite && n > 0 {
-			e.moved.Store(e.now())
-		}
-		if err == nil {
-			return true, nil
-		}
-		if n > 0 {
-			progress = now
-			e.unsent.Add(-int64(n))
-		}
-		switch {
-		case !isTimeout(err):
-			return true, err
-		case ctx.Err() != nil:
-			return left, ctx.Err()
-		case !e.exact || timeout > 0 && now.Sub(progress) >= timeout:
-			return true, fmt.Errorf("the peer has taken nothing for %v: %w", timeout, os.ErrDeadlineExceeded)
-		}
-	}
-}
-
-// shorter returns the shorter of two time-outs, of which 0 is none.
-func shorter(a, b time.Duration) time.Duration {
-	if a == 0 || b > 0 && b < a {
-		return b
-	}
-	return a
-}
-
-// blockedWrite is how long a write takes that had to wait for the peer.
-const blockedWrite = 10 * time.Millisecond
-
-func (e *engine) writeOnce(p *[]byte) (n int, err error) {
-	if *p == nil {
-		n, err := e.buffers.WriteTo(e.netConn)
-		return int(n), err
-	}
-	n, err = e.conn.Write(*p)
-	if n < 0 || n > len(*p) {
-		return 0, errWrongCount
-	}
-	*p = (*p)[n:]
-	if err == nil && len(*p) > 0 {
-		err = io.ErrShortWrite
-	}
-	return n, err
 }
 
 // writeFailed begins the end of the channel after a frame of which a part may
@@ -258,22 +195,25 @@ func (e *engine) afterFailure() error {
 // close of ours pongs go on: they are due until a close frame has come (RFC 6455
 // §5.5.2).
 func (e *engine) writeControl(op wire.Opcode, payload []byte) {
-	select {
-	case e.frame <- struct{}{}:
-	case <-e.done:
+	if !e.frame.take(e.done, nil) {
 		return
 	}
 	if e.writeError.Load() != nil || isClosed(e.ended) && (op == wire.Ping || !e.awaitsClose()) {
-		e.frame.release()
+		e.stopWriting()
 		return
 	}
 	ctx := context.Background()
-	e.scratch = e.out.AppendControl(e.scratch[:0], op, payload, e.maskKey())
-	_, err := e.write(ctx, e.scratch, len(e.scratch))
+	buf := e.outbox.takePending()
+	if buf == nil {
+		buf = takeWriteBuffer()
+	}
+	buf = e.out.AppendControl(buf, op, payload, e.maskKey())
+	_, err := e.write(ctx, buf, 0)
+	giveWriteBuffer(buf)
 	if err != nil {
 		e.writeFailed(ctx, err)
 	}
-	e.frame.release()
+	e.stopWriting()
 	if err != nil {
 		e.afterFailure()
 	}
@@ -289,19 +229,22 @@ func (e *engine) awaitsClose() bool {
 
 // writeClose writes the close frame for end, behind all that was accepted.
 func (e *engine) writeClose(end *CloseError) error {
-	select {
-	case e.frame <- struct{}{}:
-	case <-e.done:
+	if !e.frame.take(e.done, nil) {
 		return errHungUp
 	}
 	defer e.frame.release()
+	buf := e.outbox.shutOff()
 	if cause := e.writeError.Load(); cause != nil {
 		return *cause
 	}
 	e.mu.Lock()
 	e.closing = e.closing.Sent()
 	e.mu.Unlock()
-	e.scratch = e.out.AppendClose(e.scratch[:0], end.Code, end.Reason, e.maskKey())
-	_, err := e.write(context.Background(), e.scratch, len(e.scratch))
+	if buf == nil {
+		buf = takeWriteBuffer()
+	}
+	buf = e.out.AppendClose(buf, end.Code, end.Reason, e.maskKey())
+	_, err := e.write(context.Background(), buf, 0)
+	giveWriteBuffer(buf)
 	return err
 }

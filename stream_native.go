@@ -135,9 +135,10 @@ type messageWriter struct {
 }
 
 func (e *engine) nextWriter(ctx context.Context, t Type) (io.WriteCloser, error) {
-	if err := e.acquire(ctx, e.message); err != nil {
+	if err := e.acquire(ctx, &e.message); err != nil {
 		return nil, err
 	}
+	e.outbox.setOpen(true)
 	w := &messageWriter{e: e, ctx: ctx, op: wire.Opcode(t)}
 	w.mu.Lock() // cancelled may run at once
 	w.stop = context.AfterFunc(ctx, w.cancelled)
@@ -182,8 +183,12 @@ func (w *messageWriter) flush(p []byte) error {
 }
 
 func (w *messageWriter) frame(fin bool, payload []byte) error {
-	left, err := w.e.writeData(w.ctx, w.op, fin, payload)
-	w.left = w.left || left
+	err := w.e.acquire(w.ctx, &w.e.frame)
+	if err == nil {
+		var left bool
+		left, err = w.e.writeData(w.ctx, w.op, fin, payload)
+		w.left = w.left || left
+	}
 	if err != nil {
 		w.giveUp(err)
 		return w.err
@@ -241,5 +246,6 @@ func (w *messageWriter) giveUp(err error) {
 func (w *messageWriter) end(err error) {
 	w.err, w.buf = err, nil
 	w.stop()
+	w.e.outbox.setOpen(false)
 	w.e.message.release()
 }

@@ -194,7 +194,7 @@ func TestNextReaderHoldsLittle(t *testing.T) {
 			p := make([]byte, 1000)
 			for {
 				pass(pause)
-				if ahead := atomic.LoadInt64(&sent) - read; ahead > buffer+2*readBuffer || pause > 0 && read < 150_000 && ahead < buffer-1000 {
+				if ahead := atomic.LoadInt64(&sent) - read; ahead > buffer+2*smallBuffer || pause > 0 && read < 150_000 && ahead < buffer-1000 {
 					t.Fatalf("pause %v: %d bytes ahead at %d", pause, ahead, read)
 				}
 				n, err := body.Read(p)

@@ -500,7 +500,11 @@ func TestStreamOf64MiB(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		if grown > 2<<20 {
+		limit := uint64(2 << 20)
+		if poisoning {
+			limit = size // under the race detector a sync.Pool forgets much of what it is given
+		}
+		if grown > limit {
 			t.Errorf("%s sends: allocated %d bytes", roleName(sender), grown)
 		}
 	}

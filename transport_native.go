@@ -100,7 +100,7 @@ func (t *pump) Read(p []byte) (int, error) {
 }
 
 func (t *pump) readLoop(reads chan<- chunk, next <-chan struct{}) {
-	buf := make([]byte, readBuffer)
+	buf := make([]byte, smallBuffer)
 	for {
 		n, err := t.rwc.Read(buf)
 		if n < 0 || n > len(buf) {

@@ -103,7 +103,7 @@ func TestPumpReads(t *testing.T) {
 		{"end together with data", iotest.DataErrReader(bytes.NewReader(content)), nil},
 		{"error behind it", io.MultiReader(bytes.NewReader(content), iotest.ErrReader(broken)), broken},
 	} {
-		for _, size := range []int{1, 7, readBuffer, 2 * readBuffer} {
+		for _, size := range []int{1, 7, smallBuffer, 2 * smallBuffer} {
 			p := newTransport(&scriptedStream{Reader: tt.from}).(*pump)
 			if s, ok := tt.from.(io.Seeker); ok {
 				s.Seek(0, io.SeekStart)

@@ -33,6 +33,7 @@ type Reader struct {
 	cfg Config
 
 	buf      []byte // the transport's bytes; buf[from:to] is not parsed yet
+	span     int    // its length, also while it is parked
 	from, to int
 	direct   bool // Space lent the tail of dst instead of buf
 
@@ -71,7 +72,7 @@ func NewReader(cfg Config, buf []byte) Reader {
 	if len(buf) < MinBuffer {
 		panic("proto: buffer too short")
 	}
-	return Reader{cfg: cfg, buf: buf}
+	return Reader{cfg: cfg, buf: buf, span: len(buf)}
 }
 
 // Collect makes the next message come whole, as one Message event, appended to
@@ -149,12 +150,12 @@ func (r *Reader) Held() int {
 // buffer, or the place in the message where they belong if the frame under way
 // is at least as long as the buffer. It is valid until the next call of any
 // other method, and empty only if payload that waits for a call of Stream fills
-// the buffer.
+// the buffer, or if the buffer is parked and needed.
 func (r *Reader) Space() []byte {
 	r.direct = false
 	r.to = copy(r.buf, r.buf[r.from:r.to])
 	r.from = 0
-	if r.to == 0 && r.inFrame && !r.skipping && r.left >= uint64(len(r.buf)) {
+	if r.to == 0 && r.inFrame && !r.skipping && r.left >= uint64(r.span) {
 		if room := r.room(); len(room) > 0 {
 			r.direct = true
 			return room[:min(uint64(len(room)), r.left)]
@@ -166,12 +167,12 @@ func (r *Reader) Space() []byte {
 // room returns the free tail of dst, if it is worth reading into.
 func (r *Reader) room() []byte {
 	if r.streaming {
-		if len(r.kept) > 0 || cap(r.dst) < len(r.buf) {
+		if len(r.kept) > 0 || cap(r.dst) < r.span {
 			return nil
 		}
-	} else if cap(r.dst)-len(r.dst) < len(r.buf) {
+	} else if cap(r.dst)-len(r.dst) < r.span {
 		// Memory grows with what was received, never with what was claimed.
-		r.dst = slices.Grow(r.dst, int(min(r.left, uint64(max(len(r.dst)-r.base, len(r.buf))))))
+		r.dst = slices.Grow(r.dst, int(min(r.left, uint64(max(len(r.dst)-r.base, r.span)))))
 	}
 	return r.dst[len(r.dst):cap(r.dst)]
 }

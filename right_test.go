@@ -1,0 +1,86 @@
+//go:build !js
+
+package wschannel
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+)
+
+// One holder at a time, nobody is forgotten, and who goes away takes nothing along.
+func TestRight(t *testing.T) {
+	r := newRight()
+	inside, taken := 0, 0 // the race detector watches
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for i := range 2000 {
+				stop := make(chan struct{})
+				if i%3 == 0 {
+					go close(stop)
+				}
+				if rand.IntN(4) > 0 {
+					if !r.take(stop, nil) {
+						continue
+					}
+				} else if !r.try() {
+					continue
+				}
+				inside++
+				taken++
+				if inside != 1 {
+					t.Errorf("%d holders", inside)
+				}
+				if rand.IntN(8) == 0 {
+					runtime.Gosched()
+				}
+				inside--
+				r.release()
+			}
+		})
+	}
+	all.Wait()
+	if !r.try() {
+		t.Error("the right is lost")
+	}
+	if taken == 0 {
+		t.Error("nobody has ever had it")
+	}
+}
+
+// A holder that takes the right again at once does not keep others out.
+func TestRightIsGivenToWhoWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRight()
+		if !r.try() {
+			t.Fatal("a new right is not free")
+		}
+		waited := async(func() bool { return r.take(nil, nil) })
+		synctest.Wait()
+		r.release()
+		if r.try() {
+			t.Error("taken although somebody waits")
+		}
+		if !<-waited {
+			t.Error("not taken")
+		}
+
+		// Given to somebody who has gone away: it is free all the same.
+		stop := make(chan struct{})
+		gone := async(func() bool { return r.take(stop, nil) })
+		synctest.Wait()
+		close(stop)
+		if <-gone {
+			t.Error("taken while held")
+		}
+		r.waiting.Add(1) // as if that one had not gone yet
+		r.release()
+		r.waiting.Add(-1)
+		if !r.try() || r.try() {
+			t.Error("a right that nobody holds is to be had once")
+		}
+	})
+}

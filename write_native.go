@@ -1,0 +1,161 @@
+//go:build !js
+
+package wschannel
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// recordSize is how many bytes are given at a time to transports whose writes
+// cannot be resumed: a TLS record.
+const recordSize = 16 << 10
+
+// write gives p to the transport. rest is how many bytes of the same message
+// follow. After an error, n of them have left and others may still be written, if
+// n is not negative; otherwise the transport cannot go on. The caller has the
+// right to write.
+func (e *engine) write(ctx context.Context, p []byte, rest int) (n int, err error) {
+	if e.socket != nil {
+		// Nearly always the system takes everything at once, and neither a
+		// deadline nor a watch is needed.
+		n, err = e.socket.writeNow(p)
+		if err != nil {
+			return broken, err
+		}
+		if p = p[n:]; len(p) == 0 {
+			return n, nil
+		}
+	}
+	e.unsent.Store(int64(len(p) + rest))
+	defer e.unsent.Store(0)
+	for !e.exact && len(p) > recordSize {
+		m, err := e.writeBlocking(ctx, p[:recordSize])
+		if err != nil {
+			return sum(n, m), err
+		}
+		e.unsent.Add(-recordSize)
+		n += m
+		p = p[recordSize:]
+	}
+	m, err := e.writeBlocking(ctx, p)
+	return sum(n, m), err
+}
+
+// broken stands for the number of bytes that have left a transport which cannot
+// go on.
+const broken = -1
+
+// sum adds to n bytes that have left another m.
+func sum(n, m int) int {
+	if m == broken {
+		return broken
+	}
+	return n + m
+}
+
+// writeVector is write for a header and a payload that is not copied.
+func (e *engine) writeVector(ctx context.Context, head, payload []byte) (n int, err error) {
+	e.unsent.Store(int64(len(head) + len(payload)))
+	defer e.unsent.Store(0)
+	e.vector = [2][]byte{head, payload}
+	e.buffers = e.vector[:]
+	defer func() { e.buffers, e.vector = nil, [2][]byte{} }()
+	return e.writeBlocking(ctx, nil)
+}
+
+// writeBlocking gives p, or e.buffers if p is nil, to a transport that may have
+// to wait for the peer.
+func (e *engine) writeBlocking(ctx context.Context, p []byte) (n int, err error) {
+	n, err = e.writeBefore(ctx, p)
+	if err == nil && (e.socket != nil || e.tls != nil) {
+		// Over TLS reading may have to write, to answer a key update (RFC 8446
+		// §4.6.3), and what is left of a deadline would break the connection
+		// then. On a socket the next write would meet it.
+		if err = e.conn.SetWriteDeadline(time.Time{}); err != nil {
+			return broken, err
+		}
+	}
+	return n, err
+}
+
+// writeBefore is writeBlocking, and may leave a deadline behind.
+func (e *engine) writeBefore(ctx context.Context, p []byte) (left int, err error) {
+	e.writeWatch.begin(ctx)
+	defer e.writeWatch.end()
+	timeout := e.set.writeTimeout
+	window := timeout
+	if e.exact {
+		// Such a write goes on after a time-out, so progress can be looked for
+		// more often than the limit asks for. The keepalive wants to know too.
+		window = shorter(timeout, e.set.pingTimeout) / 4
+	}
+	began := time.Now()
+	progress := began
+	for {
+		var deadline time.Time
+		if window > 0 {
+			deadline = time.Now().Add(window)
+		}
+		if err := e.conn.SetWriteDeadline(deadline); err != nil {
+			return broken, err
+		}
+		// After the deadline, so that a ctx that is done in between is seen.
+		if err := ctx.Err(); err != nil {
+			return left, err
+		}
+		n, err := e.writeOnce(&p)
+		now := time.Now()
+		left += n
+		if now.Sub(began) > blockedWrite && n > 0 {
+			e.moved.Store(e.now())
+		}
+		if err == nil {
+			return left, nil
+		}
+		if n > 0 {
+			progress = now
+			e.unsent.Add(-int64(n))
+		}
+		switch {
+		case !isTimeout(err):
+			return broken, err
+		case ctx.Err() != nil && e.exact:
+			return left, ctx.Err()
+		case ctx.Err() != nil:
+			return broken, ctx.Err()
+		case !e.exact || timeout > 0 && now.Sub(progress) >= timeout:
+			return broken, fmt.Errorf("the peer has taken nothing for %v: %w", timeout, os.ErrDeadlineExceeded)
+		}
+	}
+}
+
+// shorter returns the shorter of two time-outs, of which 0 is none.
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// blockedWrite is how long a write takes that had to wait for the peer.
+const blockedWrite = 10 * time.Millisecond
+
+func (e *engine) writeOnce(p *[]byte) (n int, err error) {
+	if *p == nil {
+		n, err := e.buffers.WriteTo(e.netConn)
+		return int(n), err
+	}
+	n, err = e.conn.Write(*p)
+	if n < 0 || n > len(*p) {
+		return 0, errWrongCount
+	}
+	*p = (*p)[n:]
+	if err == nil && len(*p) > 0 {
+		err = io.ErrShortWrite
+	}
+	return n, err
+}
