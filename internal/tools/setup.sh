@@ -116,3 +116,5 @@ if need python3 python3 python3-venv; then
 fi
 need nginx nginx || true
 need haproxy haproxy || true
+need zsh zsh || true
+need fish fish || true
