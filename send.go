@@ -4,8 +4,9 @@ import (
 	"context"
 	"io"
 	"time"
-	"unicode/utf8"
 	"unsafe"
+
+	"github.com/wschannel/wschannel/internal/wire"
 )
 
 // Send sends a message, and waits until it is accepted or ctx is done. A nil
@@ -77,7 +78,7 @@ func (c *Channel) Buffered() int { return c.engine.buffered() }
 // checkMessage refuses what must not be sent.
 func checkMessage(t Type, data []byte) error {
 	switch {
-	case t == Text && !utf8.Valid(data):
+	case t == Text && !wire.ValidUTF8(data):
 		return ErrInvalidUTF8
 	case t != Text && t != Binary:
 		return ErrInvalidType

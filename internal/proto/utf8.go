@@ -1,6 +1,10 @@
 package proto
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"github.com/wschannel/wschannel/internal/wire"
+)
 
 // UTF8 validates UTF-8 that arrives in pieces, which may split a rune
 // anywhere. It fails at the first byte that cannot be a part of valid UTF-8
@@ -26,7 +30,7 @@ func (u *UTF8) Valid(p []byte) bool {
 		}
 	}
 	rest := unfinished(p)
-	if !utf8.Valid(p[:len(p)-rest]) {
+	if !wire.ValidUTF8(p[:len(p)-rest]) {
 		return false
 	}
 	u.n += uint8(copy(u.held[u.n:], p[len(p)-rest:]))

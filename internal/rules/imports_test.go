@@ -34,7 +34,10 @@ var layers = map[string]layer{
 
 // thirdParty lists the modules that the root module may require. A user's go.mod
 // gets each of them, so each needs a reason in ARCHITECTURE.md.
-var thirdParty = []string{}
+var thirdParty = []string{
+	"github.com/segmentio/asm",
+	"golang.org/x/sys", // required by it
+}
 
 // A browser program pays for everything that is linked: these packages must not
 // reach, even indirectly, what jsForbidden lists.

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -28,5 +29,19 @@ func BenchmarkParseHeader(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func BenchmarkValidUTF8(b *testing.B) {
+	for name, text := range map[string]string{"ASCII": "hello, world", "Chinese": "天地玄黄宇宙洪荒日月盈昃辰宿列张"} {
+		for _, size := range []int{32, 4096} {
+			p := []byte(strings.Repeat(text, size/len(text)+1))[:size/3*3]
+			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) {
+				b.SetBytes(int64(len(p)))
+				for b.Loop() {
+					ValidUTF8(p)
+				}
+			})
+		}
 	}
 }

@@ -34,9 +34,7 @@ func receive(ctx context.Context, c *wschannel.Channel) {
 		if err := c.Send(ctx, wschannel.Message{Type: t, Data: data}); err != nil {
 			return
 		}
-		if buf = data; cap(buf) > 64<<10 {
-			buf = nil
-		}
+		buf = data
 	}
 }
 
