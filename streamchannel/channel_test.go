@@ -1,8 +1,12 @@
 package streamchannel
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -31,4 +35,34 @@ func TestClean(t *testing.T) {
 			t.Errorf("clean(%v) = %t", c.err, got)
 		}
 	}
+}
+
+// cancelled returns a context that is done.
+func cancelled() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// expired returns a context whose deadline has passed.
+func expired(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 0)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// yield lets other goroutines run, so that a race has many outcomes.
+func yield(times int) {
+	for range times {
+		runtime.Gosched()
+	}
+}
+
+// message is the i-th message of sender s.
+func message(s, i int) string { return strconv.Itoa(s) + " " + strconv.Itoa(i) }
+
+func senderOf(m string) int {
+	s, _, _ := strings.Cut(m, " ")
+	n, _ := strconv.Atoi(s)
+	return n
 }

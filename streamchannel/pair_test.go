@@ -5,21 +5,10 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
 )
-
-func TestPairContract(t *testing.T) {
-	for _, capacity := range []int{0, 1, 2, 64} {
-		t.Run("capacity "+strconv.Itoa(capacity), func(t *testing.T) {
-			testContract(t, func(*testing.T) (near, far bytesChannel) {
-				return Pair[[]byte, []byte](capacity)
-			})
-		})
-	}
-}
 
 func TestPairTypes(t *testing.T) {
 	numbers, words := Pair[int, string](1)

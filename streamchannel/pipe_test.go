@@ -9,21 +9,6 @@ import (
 	"testing/synctest"
 )
 
-// Two pairs and the pipe between them are a channel again, and one whose ends
-// learn late from each other.
-func TestPipeContract(t *testing.T) {
-	for _, capacity := range []int{0, 1, 16} {
-		t.Run("capacity "+strconv.Itoa(capacity), func(t *testing.T) {
-			testContract(t, func(t *testing.T) (near, far bytesChannel) {
-				near, a := Pair[[]byte, []byte](capacity)
-				b, far := Pair[[]byte, []byte](capacity)
-				go Pipe(t.Context(), a, b)
-				return near, far
-			})
-		})
-	}
-}
-
 // testPipe gives run a pipe between the peers of two pairs, and checks what
 // Pipe returns.
 func testPipe(t *testing.T, capacity int, want error, run func(t *testing.T, p *piped)) {

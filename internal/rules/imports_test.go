@@ -23,13 +23,14 @@ type layer struct {
 // layers has every package of the root module. Its own imports point downwards
 // only: wire, proto, the engine, the exported API.
 var layers = map[string]layer{
-	"status":             {},
-	"streamchannel":      {own: []string{"status"}},
-	"internal/wire":      {own: []string{"status"}, forbidden: []string{"io", "net", "os", "sync", "time", "context"}, pure: true},
-	"internal/proto":     {own: []string{"internal/wire", "status"}, forbidden: []string{"io", "net", "os", "sync", "time", "context"}, pure: true},
-	"internal/handshake": {own: []string{"status"}, forbidden: []string{"net/http", "net/textproto", "os", "sync", "time", "context"}, pure: true},
-	"internal/rules":     {},
-	".":                  {own: []string{"status", "streamchannel", "internal/wire", "internal/proto", "internal/handshake"}},
+	"status":                    {},
+	"streamchannel":             {own: []string{"status"}},
+	"streamchannel/channeltest": {own: []string{"streamchannel"}},
+	"internal/wire":             {own: []string{"status"}, forbidden: []string{"io", "net", "os", "sync", "time", "context"}, pure: true},
+	"internal/proto":            {own: []string{"internal/wire", "status"}, forbidden: []string{"io", "net", "os", "sync", "time", "context"}, pure: true},
+	"internal/handshake":        {own: []string{"status"}, forbidden: []string{"net/http", "net/textproto", "os", "sync", "time", "context"}, pure: true},
+	"internal/rules":            {},
+	".":                         {own: []string{"status", "streamchannel", "internal/wire", "internal/proto", "internal/handshake"}},
 }
 
 // thirdParty lists the modules that the root module may require. A user's go.mod
