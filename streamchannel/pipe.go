@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"sync"
+
+	"github.com/wschannel/wschannel/status"
 )
 
 // Pipe forwards every message of a to b and every message of b to a, until one
@@ -12,7 +14,9 @@ import (
 //
 // When one channel ends, Pipe forwards all that had arrived from it, closes
 // the other one, and returns nil if the end was clean, and otherwise the end's
-// error. What the other one still sends meanwhile has nowhere to go: it is
+// error. Where both are [Coded] the other one is closed with the same code and
+// reason; with status.BadGateway where the code is one that cannot be sent, as
+// when a connection was lost; and without a code where there was none. What the other one still sends meanwhile has nowhere to go: it is
 // received, so that nobody waits for a send, and dropped.
 //
 // Without an end, Pipe closes neither, and both can be used further. It stops
@@ -30,13 +34,13 @@ func Pipe[T, U any](ctx context.Context, a Channel[T, U], b Channel[U, T]) error
 	defer stop()
 	var once sync.Once
 	var result error
-	finish := func(err error, closeOther func() error) {
+	finish := func(err error, ended, other ender) {
 		// Once: what the second direction meets with is the work of the first.
 		once.Do(func() {
 			stop()
 			result = err
 			if errors.Is(err, ErrClosed) {
-				closed := closeOther()
+				closed := closeLike(other, ended)
 				if clean(err) {
 					result = closed
 				}
@@ -45,10 +49,33 @@ func Pipe[T, U any](ctx context.Context, a Channel[T, U], b Channel[U, T]) error
 	}
 
 	var other sync.WaitGroup
-	other.Go(func() { finish(forward(ctx, b, a), a.Close) })
-	finish(forward(ctx, a, b), b.Close)
+	other.Go(func() { finish(forward(ctx, b, a), b, a) })
+	finish(forward(ctx, a, b), a, b)
 	other.Wait()
 	return result
+}
+
+// closeLike closes a channel as another one has ended.
+func closeLike(ch, ended ender) error {
+	if _, ok := ended.(Coded); ok {
+		<-ended.Done() // soon: its Receive has returned the end
+	}
+	code, reason := codeOf(ended)
+	var err error
+	switch {
+	case code == 0:
+		return ch.Close()
+	case code == status.NoStatusReceived:
+		err = CloseWith(ch, 0, "")
+	case code.Valid():
+		err = CloseWith(ch, code, reason)
+	default:
+		err = CloseWith(ch, status.BadGateway, "")
+	}
+	if errors.Is(err, ErrClosed) {
+		return nil // as Close does where a channel is over or being closed
+	}
+	return err
 }
 
 // forward sends to dst what it receives from src, until src ends or one of them

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/wschannel/wschannel/status"
 )
@@ -21,7 +20,8 @@ type steppedSink[R, S, N any] struct {
 	sameEnd
 	ch      Channel[R, N]
 	closing chan struct{} // closed by the first close of this side
-	once    sync.Once
+	flushed chan struct{} // closed when that close has sent what was left
+	mu      sync.Mutex    // guards the closing of closing
 	turn    chan struct{}
 	step    func(S, func(N)) error
 	flush   func(func(N))
@@ -30,7 +30,8 @@ type steppedSink[R, S, N any] struct {
 }
 
 func newSteppedSink[R, S, N any](ch Channel[R, N], out Transformer[S, N]) *steppedSink[R, S, N] {
-	c := &steppedSink[R, S, N]{sameEnd: sameEnd{ch}, ch: ch, closing: make(chan struct{}), turn: make(chan struct{}, 1)}
+	c := &steppedSink[R, S, N]{sameEnd: sameEnd{ch}, ch: ch, turn: make(chan struct{}, 1)}
+	c.closing, c.flushed = make(chan struct{}), make(chan struct{})
 	c.step, c.flush = out.start()
 	c.emit = func(n N) { c.emitted = append(c.emitted, n) }
 	return c
@@ -106,27 +107,35 @@ func (c *steppedSink[R, S, N]) Close() error {
 }
 
 func (c *steppedSink[R, S, N]) CloseWith(code status.Code, reason string) error {
-	if code == 0 && reason == "" || code.Valid() && len(reason) <= 123 && utf8.ValidString(reason) {
-		c.finish() // not for what will be refused (RFC 6455 §5.5, §7.4)
+	if closable(code, reason) { // not for what will be refused
+		c.finish()
 	}
 	return c.sameEnd.CloseWith(code, reason)
 }
 
-// finish sends what is left in the state, once.
+// finish sends what is left in the state, or waits until another close has.
 func (c *steppedSink[R, S, N]) finish() {
-	c.once.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-		defer cancel()
+	c.mu.Lock()
+	first := !isClosed(c.closing)
+	if first {
 		close(c.closing)
-		select {
-		case c.turn <- struct{}{}:
-		case <-c.ch.Done():
-			return
-		case <-ctx.Done():
-			return
-		}
-		defer c.endTurn()
-		c.flush(c.emit)
-		SendAll(ctx, c.ch, slices.Values(c.emitted))
-	})
+	}
+	c.mu.Unlock()
+	if !first {
+		<-c.flushed
+		return
+	}
+	defer close(c.flushed)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	select {
+	case c.turn <- struct{}{}:
+	case <-c.ch.Done():
+		return
+	case <-ctx.Done():
+		return
+	}
+	defer c.endTurn()
+	c.flush(c.emit)
+	SendAll(ctx, c.ch, slices.Values(c.emitted))
 }
