@@ -153,7 +153,9 @@ func ExampleFanOut() {
 }
 
 // coded stands for a channel that has close codes, as a WebSocket channel does.
-type coded struct{ streamchannel.Channel[string, string] }
+type coded struct {
+	streamchannel.Channel[string, string]
+}
 
 func (c coded) CloseWith(code status.Code, reason string) error {
 	fmt.Println("closed with", code, reason)
