@@ -55,12 +55,12 @@ func (s *sloppySink) Close() error {
 func TestGuardContract(t *testing.T) {
 	t.Run("of what keeps the contract", func(t *testing.T) {
 		proveContract(t, func(_ *testing.T, near channeltest.Channel) channeltest.Channel {
-			return streamchannel.Guard(streamchannel.Stream[[]byte](near), streamchannel.Sink[[]byte](near))
+			return streamchannel.Guard(near, near)
 		})
 	})
 	t.Run("of what does not", func(t *testing.T) {
 		proveContract(t, func(t *testing.T, near channeltest.Channel) channeltest.Channel {
-			return streamchannel.Guard[[]byte, []byte](&sloppyStream{stream: near}, &sloppySink{t: t, sink: near})
+			return streamchannel.Guard(&sloppyStream{stream: near}, &sloppySink{t: t, sink: near})
 		})
 	})
 }
@@ -76,10 +76,10 @@ func TestFromChansContract(t *testing.T) {
 
 func TestWithStreamAndSinkContract(t *testing.T) {
 	proveContract(t, func(_ *testing.T, near channeltest.Channel) channeltest.Channel {
-		return streamchannel.WithStream(near, streamchannel.Stream[[]byte](near))
+		return streamchannel.WithStream(near, near)
 	})
 	proveContract(t, func(_ *testing.T, near channeltest.Channel) channeltest.Channel {
-		return streamchannel.WithSink(near, streamchannel.Sink[[]byte](near))
+		return streamchannel.WithSink(near, near)
 	})
 }
 
@@ -111,7 +111,7 @@ func TestSubscriptionContract(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			proveContract(t, func(_ *testing.T, near channeltest.Channel) channeltest.Channel {
-				fan := streamchannel.NewFanOut[[]byte](near)
+				fan := streamchannel.NewFanOut(near)
 				return streamchannel.WithStream(near, fan.Subscribe(1, full))
 			})
 		})

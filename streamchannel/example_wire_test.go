@@ -42,7 +42,7 @@ func (printer) Close() error                           { return nil }
 // Guard makes a channel of things that are far from being one.
 func ExampleGuard() {
 	ctx := context.Background()
-	ch := streamchannel.Guard[rune, string](reader{strings.NewReader("né")}, printer{})
+	ch := streamchannel.Guard(reader{strings.NewReader("né")}, printer{})
 	for c, err := range streamchannel.Messages(ctx, ch) {
 		fmt.Println(string(c), err)
 	}
@@ -98,7 +98,7 @@ func (l logged) Receive(ctx context.Context) (string, error) {
 func ExampleWithStream() {
 	ctx := context.Background()
 	near, far := streamchannel.Pair[string, string](1)
-	ch := streamchannel.WithStream(near, streamchannel.Stream[string](logged{near}))
+	ch := streamchannel.WithStream(near, logged{near})
 	far.Send(ctx, "hello")
 	ch.Receive(ctx)
 	// Output: received hello
@@ -119,7 +119,7 @@ func (l limited) Send(ctx context.Context, m string) error {
 func ExampleWithSink() {
 	ctx := context.Background()
 	near, _ := streamchannel.Pair[string, string](1)
-	ch := streamchannel.WithSink(near, streamchannel.Sink[string](limited{near}))
+	ch := streamchannel.WithSink(near, limited{near})
 	fmt.Println(ch.Send(ctx, "hello"))
 	fmt.Println(ch.Send(ctx, "hello, world"))
 	// Output:
@@ -131,7 +131,7 @@ func ExampleWithSink() {
 func ExampleFanOut() {
 	ctx := context.Background()
 	near, far := streamchannel.Pair[int, int](5)
-	fan := streamchannel.NewFanOut[int](near)
+	fan := streamchannel.NewFanOut(near)
 	all := fan.Subscribe(1, streamchannel.WaitWhenFull)
 	latest := fan.Subscribe(1, streamchannel.DropWhenFull)
 

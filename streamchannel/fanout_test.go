@@ -14,7 +14,7 @@ type subscription = *streamchannel.Subscription[int]
 // fan returns a FanOut of one end of a pair, and the other end.
 func fan(capacity int) (*streamchannel.FanOut[int], streamchannel.Channel[int, int]) {
 	near, far := streamchannel.Pair[int, int](capacity)
-	return streamchannel.NewFanOut[int](near), far
+	return streamchannel.NewFanOut(near), far
 }
 
 func receive(t *testing.T, s subscription, want ...int) {
@@ -151,7 +151,7 @@ func TestFanOutTurns(t *testing.T) {
 // An error about one message is for everybody, one about the call is not.
 func TestFanOutErrors(t *testing.T) {
 	near, far := streamchannel.Pair[string, string](3)
-	f := streamchannel.NewFanOut[int](streamchannel.JSON[int, int](near, nil))
+	f := streamchannel.NewFanOut(streamchannel.JSON[int, int](near, nil))
 	a, b := f.Subscribe(3, streamchannel.WaitWhenFull), f.Subscribe(3, streamchannel.WaitWhenFull)
 	sendAll(t, far, "1", "x", "3")
 	for _, s := range []subscription{a, b} {
@@ -169,7 +169,7 @@ func TestFanOutErrors(t *testing.T) {
 		}
 	}
 
-	failing := streamchannel.NewFanOut[int](receivesNothing{}).Subscribe(1, streamchannel.WaitWhenFull)
+	failing := streamchannel.NewFanOut(receivesNothing{}).Subscribe(1, streamchannel.WaitWhenFull)
 	if _, err := failing.Receive(t.Context()); err != errNegative {
 		t.Errorf("Receive: %v", err)
 	}
@@ -178,7 +178,7 @@ func TestFanOutErrors(t *testing.T) {
 // Each subscription has messages of its own.
 func TestFanOutOwnership(t *testing.T) {
 	near, far := bytesPair(1)
-	f := streamchannel.NewFanOut[[]byte](near)
+	f := streamchannel.NewFanOut(near)
 	a, b := f.Subscribe(1, streamchannel.WaitWhenFull), f.Subscribe(1, streamchannel.WaitWhenFull)
 	sendAll(t, far, []byte("x"))
 	m, _ := a.Receive(t.Context())

@@ -32,7 +32,7 @@ func (s *counted) Close() error {
 func guardedPair(capacity int) (streamchannel.Channel[int, int], *counted, streamchannel.Channel[int, int]) {
 	near, far := streamchannel.Pair[int, int](capacity)
 	sink := &counted{Sink: near}
-	return streamchannel.Guard[int, int](near, sink), sink, far
+	return streamchannel.Guard(near, sink), sink, far
 }
 
 // What came before anybody received is not lost. T073
@@ -40,7 +40,7 @@ func TestGuardBeforeReceive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := streamchannel.Pair[int, int](3)
 		sendAll(t, far, 1, 2, 3)
-		guarded := streamchannel.Guard(streamchannel.Stream[int](near), streamchannel.Sink[int](near))
+		guarded := streamchannel.Guard(near, near)
 		synctest.Wait()
 		far.Close()
 		want(t, "received", collect(t, guarded), 1, 2, 3)
@@ -173,7 +173,7 @@ func TestGuardEnds(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, sink := streamchannel.Pair[int, int](0)
-				guarded := streamchannel.Guard(streamchannel.Stream[int](failing{tt.err}), streamchannel.Sink[int](sink))
+				guarded := streamchannel.Guard(failing{tt.err}, sink)
 				_, err := guarded.Receive(t.Context())
 				if !errors.Is(err, tt.is) || !errors.Is(err, streamchannel.ErrClosed) || err != guarded.Err() {
 					t.Errorf("Receive: %v, Err: %v", err, guarded.Err())
@@ -191,14 +191,14 @@ func TestGuardEnds(t *testing.T) {
 
 	// An error from the sink that is no end is about the message.
 	synctest.Test(t, func(t *testing.T) {
-		guarded := streamchannel.Guard(streamchannel.Stream[int](waiting{}), streamchannel.Sink[int](failing{broken}))
+		guarded := streamchannel.Guard(waiting{}, failing{broken})
 		if err := guarded.Send(t.Context(), 1); err != broken || guarded.Err() != nil {
 			t.Errorf("Send: %v, Err: %v", err, guarded.Err())
 		}
 		guarded.Close()
 	})
 	synctest.Test(t, func(t *testing.T) {
-		guarded := streamchannel.Guard(streamchannel.Stream[int](waiting{}), streamchannel.Sink[int](failing{streamchannel.ErrDisconnected}))
+		guarded := streamchannel.Guard(waiting{}, failing{streamchannel.ErrDisconnected})
 		if err := guarded.Send(t.Context(), 1); err != streamchannel.ErrDisconnected || guarded.Err() != err {
 			t.Errorf("Send: %v, Err: %v", err, guarded.Err())
 		}
@@ -210,7 +210,7 @@ func TestGuardPassesDecodeErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := streamchannel.Pair[string, string](3)
 		numbers := streamchannel.JSON[int, int](near, nil)
-		guarded := streamchannel.Guard(streamchannel.Stream[int](numbers), streamchannel.Sink[int](numbers))
+		guarded := streamchannel.Guard(numbers, numbers)
 		sendAll(t, far, "1", "x", "3")
 		far.Close()
 		var got []int
@@ -235,7 +235,7 @@ func (s stubborn) Close() error                    { return nil }
 func TestGuardCloseTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := stubborn{make(chan struct{})}
-		guarded := streamchannel.Guard(streamchannel.Stream[int](waiting{}), streamchannel.Sink[int](sink))
+		guarded := streamchannel.Guard(waiting{}, sink)
 		go guarded.Send(t.Context(), 1)
 		synctest.Wait()
 		began := time.Now()

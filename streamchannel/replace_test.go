@@ -13,7 +13,7 @@ import (
 func TestWithStreamWithSink(t *testing.T) {
 	doubled := streamchannel.Map(func(n int) (int, error) { return 2 * n, nil })
 	near, far := streamchannel.Pair[int, int](3)
-	ch := streamchannel.WithStream(near, streamchannel.Stream[int](streamchannel.TransformStream(near, doubled)))
+	ch := streamchannel.WithStream(near, streamchannel.TransformStream(near, doubled))
 	sendAll(t, far, 10)
 	sendAll(t, ch, 1)
 	if n, err := ch.Receive(t.Context()); n != 20 || err != nil {
@@ -23,7 +23,7 @@ func TestWithStreamWithSink(t *testing.T) {
 		t.Errorf("sent %d, %v", n, err)
 	}
 
-	ch = streamchannel.WithSink(near, streamchannel.Sink[int](streamchannel.TransformSink(near, doubled)))
+	ch = streamchannel.WithSink(near, streamchannel.TransformSink(near, doubled))
 	sendAll(t, far, 10)
 	sendAll(t, ch, 1)
 	if n, err := ch.Receive(t.Context()); n != 10 || err != nil {
@@ -92,8 +92,8 @@ func TestCodesPass(t *testing.T) {
 		ch = streamchannel.Transform(ch, same, same)
 		ch = streamchannel.Transform(ch, every, every)
 		ch = streamchannel.WithDisconnector(ch, new(streamchannel.Disconnector))
-		ch = streamchannel.WithStream(ch, streamchannel.Stream[int](ch))
-		ch = streamchannel.WithSink(ch, streamchannel.Sink[int](ch))
+		ch = streamchannel.WithStream(ch, ch)
+		ch = streamchannel.WithSink(ch, ch)
 		d := streamchannel.NewDeferred[int, int](0)
 		d.Resolve(ch, nil)
 		synctest.Wait()

@@ -326,7 +326,7 @@ func TestMessagesBreak(t *testing.T) {
 	}
 	far.Close()
 	want(t, "after the break", collect(t, near), 2, 3)
-	for _, err := range streamchannel.Messages(t.Context(), streamchannel.Stream[int](receivesNothing{})) {
+	for _, err := range streamchannel.Messages(t.Context(), receivesNothing{}) {
 		if err != errNegative {
 			t.Error(err)
 		}
