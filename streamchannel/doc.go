@@ -4,8 +4,80 @@
 // A [Channel] is to messages what an [io.ReadWriteCloser] is to bytes. It joins
 // two sides: a [Stream], from which messages are received, and a [Sink], into
 // which messages are sent. A function that needs one side asks for that side
-// only. A WebSocket channel is a Channel; [Pair] makes two of them in memory,
-// connected to each other; [Pipe] connects two that exist.
+// only. A WebSocket channel is a Channel, and so is each end of a [Pair], which
+// connects two parts of a program or stands in for a network in a test:
+//
+//	client, server := streamchannel.Pair[string, string](0)
+//
+// # Receiving and sending
+//
+// Receive returns one message, [Messages] all of them for a range loop, which a
+// clean end just ends. [SendAll] sends a sequence, as fast as it is taken:
+//
+//	for m, err := range streamchannel.Messages(ctx, ch) {
+//		if err != nil {
+//			return err // the connection was lost, or ctx is done
+//		}
+//		…
+//	}
+//
+// # Shaping the messages
+//
+// [JSON] makes a channel of values of one of texts or bytes. Any other encoding
+// is a [Codec]. What comes in and cannot be decoded is a *[DecodeError] for that
+// message, what cannot be encoded an *[EncodeError] from Send; the channel goes
+// on:
+//
+//	type Move struct{ From, To string }
+//	moves := streamchannel.JSON[Move, Move](ch, nil)
+//	err := moves.Send(ctx, Move{"e2", "e4"})
+//
+// A [Transformer] does more than one message for one: [Filter] leaves some out,
+// [Lines] joins and splits, [Stateful] is for all that a program can think of.
+// It is put on one side with [TransformStream] or [TransformSink], on both with
+// [Transform]:
+//
+//	lines := streamchannel.TransformStream(ch, streamchannel.Lines(0))
+//
+// [WithStream] and [WithSink] replace a side by one that does something else,
+// such as to count.
+//
+// # Wiring channels
+//
+// [Pipe] connects two channels until one ends, and passes the close on with its
+// code. A proxy is:
+//
+//	back, err := wschannel.Connect(ctx, backend, nil)
+//	if err == nil {
+//		err = streamchannel.Pipe(ctx, front, back)
+//	}
+//
+// [FanOut] gives one stream to many receivers. A [Disconnector] ends many
+// channels at once. A [Deferred] can be used before the real channel exists.
+// [FromChans] makes a channel of two Go channels, and [Guard] one of any stream
+// and sink, however little these promise.
+//
+// A [Mux] carries many channels over one:
+//
+//	m := streamchannel.NewMux(streamchannel.CompactEnvelopes().Bind(ch), nil)
+//	game, err := m.Open() // and at the other end m.Accept(ctx)
+//
+// # Closing with a code
+//
+// A channel that is [Coded], as a WebSocket channel is, closes with a code and a
+// reason. [CloseWith] does so through everything that was put on it.
+//
+// # What it costs
+//
+// What is put on a channel works in the goroutines that call it, and allocates
+// nothing for a message. Goroutines of their own have: a Guard and so FromChans
+// (one, until the end), a Deferred (one, from Resolve to the end), a Mux (two,
+// until it is over), a Pipe (one more while it runs). No message ever costs a
+// goroutine, with one exception: a Send that is cancelled in the middle of what
+// a Stateful Transformer made of its message. Every buffer is bounded.
+//
+// Package [github.com/wschannel/wschannel/streamchannel/channeltest] tests that a
+// channel of your own keeps the contract.
 //
 // # The contract
 //
