@@ -7,21 +7,21 @@ import (
 	"github.com/wschannel/wschannel/streamchannel"
 )
 
-// ErrUnexpectedType is returned by Receive of [Channel.TextChannel] for a
-// binary message, and by Receive of [Channel.BinaryChannel] for a text. The
-// message is dropped; the channel goes on.
-var ErrUnexpectedType = errors.New("wschannel: message is of the other type, Text or Binary")
+// ErrUnexpectedType is what the *streamchannel.DecodeError wraps that Receive of
+// [Channel.TextChannel] returns for a binary message, and Receive of
+// [Channel.BinaryChannel] for a text. The message is dropped; the channel goes on.
+var ErrUnexpectedType = errors.New("it is of the other type, Text or Binary")
 
 // TextChannel returns c as a channel of strings: each is a text message. It is
 // what the functions of package streamchannel, such as JSON, take.
 //
 // It is c itself in another form: both have the same messages and the same end.
-// Receive returns [ErrUnexpectedType] for a binary message.
+// A binary message is an error from Receive: [ErrUnexpectedType].
 func (c *Channel) TextChannel() streamchannel.Channel[string, string] { return textChannel{c} }
 
 // BinaryChannel returns c as a channel of byte slices: each is a binary
 // message. It is c itself in another form, as that of [Channel.TextChannel].
-// Receive returns [ErrUnexpectedType] for a text message.
+// A text is an error from Receive: [ErrUnexpectedType].
 func (c *Channel) BinaryChannel() streamchannel.Channel[[]byte, []byte] { return binaryChannel{c} }
 
 type textChannel struct{ *Channel }
@@ -34,7 +34,7 @@ func (c textChannel) Receive(ctx context.Context) (string, error) {
 	case err != nil:
 		return "", err
 	case m.Type != Text:
-		return "", ErrUnexpectedType
+		return "", &streamchannel.DecodeError{Err: ErrUnexpectedType}
 	}
 	return string(m.Data), nil
 }
@@ -49,7 +49,7 @@ func (c binaryChannel) Receive(ctx context.Context) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case m.Type != Binary:
-		return nil, ErrUnexpectedType
+		return nil, &streamchannel.DecodeError{Err: ErrUnexpectedType}
 	}
 	return m.Data, nil
 }

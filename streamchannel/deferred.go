@@ -47,6 +47,11 @@ type Deferred[R, S any] struct {
 	err       error
 }
 
+var (
+	_ Channel[int, int] = (*Deferred[int, int])(nil)
+	_ Coded             = (*Deferred[int, int])(nil)
+)
+
 // earlyClose is a close that waits for the channel that it closes.
 type earlyClose struct {
 	code   status.Code

@@ -212,6 +212,7 @@ func (m *Mux[R, S]) Close() error {
 	for _, c := range m.channels {
 		c.inbox.abandon(ErrClosed)
 	}
+	clear(m.channels)
 	m.waiting = nil
 	m.shut()
 	m.mu.Unlock()

@@ -18,6 +18,8 @@ type MuxChannel[R, S any] struct {
 	pending bool   // nobody took it yet; guarded by mux.mu
 }
 
+var _ Channel[int, int] = (*MuxChannel[int, int])(nil)
+
 // muxRequest is a message to be sent.
 type muxRequest[R, S any] struct {
 	c      *MuxChannel[R, S]
