@@ -52,6 +52,7 @@ func (s *sloppySink) Close() error {
 	return s.sink.Close()
 }
 
+// T074 T081
 func TestGuardContract(t *testing.T) {
 	t.Run("of what keeps the contract", func(t *testing.T) {
 		proveContract(t, func(_ *testing.T, near channeltest.Channel) channeltest.Channel {
@@ -65,6 +66,7 @@ func TestGuardContract(t *testing.T) {
 	})
 }
 
+// T162
 func TestFromChansContract(t *testing.T) {
 	for _, capacity := range []int{0, 1, 64} {
 		channeltest.RunInBubble(t, func(*testing.T) (near, far channeltest.Channel) {
@@ -83,6 +85,7 @@ func TestWithStreamAndSinkContract(t *testing.T) {
 	})
 }
 
+// T115
 func TestDisconnectorContract(t *testing.T) {
 	proveContract(t, func(_ *testing.T, near channeltest.Channel) channeltest.Channel {
 		return streamchannel.WithDisconnector(near, new(streamchannel.Disconnector))
