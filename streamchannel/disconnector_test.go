@@ -166,3 +166,24 @@ func TestDisconnectorForgets(t *testing.T) {
 		}
 	}
 }
+
+// What it forgets is only what is over.
+func TestDisconnectorRemembers(t *testing.T) {
+	var d streamchannel.Disconnector
+	var open []streamchannel.Channel[int, int]
+	for i := range 100 {
+		near, _ := streamchannel.Pair[int, int](0)
+		if i%2 == 0 {
+			open = append(open, near)
+		} else {
+			near.Close()
+		}
+		streamchannel.WithDisconnector(near, &d)
+	}
+	d.Disconnect()
+	for i, ch := range open {
+		if ch.Err() == nil {
+			t.Errorf("channel %d was not closed", i)
+		}
+	}
+}

@@ -197,3 +197,54 @@ func TestSubscribeWithoutRoom(t *testing.T) {
 	f, _ := fan(0)
 	f.Subscribe(0, streamchannel.WaitWhenFull)
 }
+
+// Who waits for another one's turn is not bound to it.
+func TestFanOutCancelledBesideTheTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, far := fan(0)
+		first, second := f.Subscribe(1, streamchannel.WaitWhenFull), f.Subscribe(1, streamchannel.WaitWhenFull)
+		got := make(chan int, 1)
+		go func() { n, _ := first.Receive(t.Context()); got <- n }()
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		result := make(chan error, 1)
+		go func() { _, err := second.Receive(ctx); result <- err }()
+		synctest.Wait()
+		cancel()
+		if err := <-result; err != context.Canceled {
+			t.Errorf("Receive: %v", err)
+		}
+		sendAll(t, far, 1)
+		receive(t, second, 1)
+		if n := <-got; n != 1 {
+			t.Errorf("received %d", n)
+		}
+
+		// And who waits for room, in its own turn, neither.
+		sent := make(chan struct{})
+		go func() { sendAll(t, far, 2, 3); close(sent) }()
+		receive(t, first, 2) // second holds it too, and is full
+		ctx, cancel = context.WithCancel(t.Context())
+		go func() { _, err := first.Receive(ctx); result <- err }()
+		synctest.Wait()
+		cancel()
+		if err := <-result; err != context.Canceled {
+			t.Errorf("Receive: %v", err)
+		}
+		receive(t, second, 2, 3)
+		receive(t, first, 3)
+		<-sent
+	})
+}
+
+// After the end there is nothing to subscribe to.
+func TestSubscribeAfterTheEnd(t *testing.T) {
+	f, far := fan(0)
+	s := f.Subscribe(1, streamchannel.WaitWhenFull)
+	far.Close()
+	for _, s := range []subscription{s, f.Subscribe(1, streamchannel.WaitWhenFull)} {
+		if _, err := s.Receive(t.Context()); err != streamchannel.ErrClosed {
+			t.Errorf("Receive: %v", err)
+		}
+	}
+}

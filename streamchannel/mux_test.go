@@ -372,3 +372,71 @@ func TestMuxAccept(t *testing.T) {
 		}
 	})
 }
+
+// What a Mux runs on fails for a reason of its own: that is the end of all.
+func TestMuxFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, _ := streamchannel.Pair[intEnvelope, intEnvelope](0)
+		ctx, cancel := context.WithCancel(t.Context())
+		go near.Receive(ctx) // which nobody may but the Mux
+		synctest.Wait()
+		m := streamchannel.NewMux(near, nil)
+		<-m.Done()
+		err := m.Err()
+		if !errors.Is(err, streamchannel.ErrConcurrentReceive) || !errors.Is(err, streamchannel.ErrClosed) || m.Default().Err() != err {
+			t.Errorf("Err: %v, of the default channel: %v", err, m.Default().Err())
+		}
+		<-near.Done()
+		cancel()
+	})
+}
+
+// Sends that wait return at the end, and one that is cancelled returns at once
+// though what it runs on takes nothing.
+func TestMuxBlockedSends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, _ := streamchannel.Pair[intEnvelope, intEnvelope](0)
+		m := streamchannel.NewMux(near, nil)
+		v, _ := m.Open()
+		results := make(chan error, 3)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { results <- m.Default().Send(ctx, 1) }() // the writer has this one
+		synctest.Wait()
+		go func() { results <- m.Default().Send(ctx, 2) }()
+		synctest.Wait()
+		cancel()
+		accepted, refused := <-results, <-results
+		if accepted != nil {
+			accepted, refused = refused, accepted
+		}
+		if accepted != nil || refused != context.Canceled {
+			t.Errorf("Send: %v and %v, want one accepted and one cancelled", accepted, refused)
+		}
+		go func() { results <- v.Send(t.Context(), 3) }()
+		synctest.Wait()
+		v.Close()
+		if err := <-results; err != streamchannel.ErrClosed {
+			t.Errorf("Send: %v", err)
+		}
+		if err := m.Close(); err != nil { // after 5 s, as nobody takes anything
+			t.Errorf("Close: %v", err)
+		}
+		if m.Err() == nil {
+			<-m.Done()
+		}
+	})
+}
+
+func TestMuxNegativeOptions(t *testing.T) {
+	for _, o := range []streamchannel.MuxOptions{{Capacity: -1}, {Backlog: -1}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("no panic for %+v", o)
+				}
+			}()
+			near, _ := streamchannel.Pair[intEnvelope, intEnvelope](0)
+			streamchannel.NewMux(near, &o)
+		}()
+	}
+}
