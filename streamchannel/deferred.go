@@ -229,7 +229,8 @@ func (d *Deferred[R, S]) end() error {
 }
 
 // Receive is that of [Stream].
-func (d *Deferred[R, S]) Receive(ctx context.Context) (none R, err error) {
+func (d *Deferred[R, S]) Receive(ctx context.Context) (R, error) {
+	var none R
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.receiving {

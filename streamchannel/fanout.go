@@ -148,7 +148,8 @@ type Subscription[R any] struct {
 
 // Receive returns the next message. The rules of [Stream] apply; the end is that
 // of the stream, [ErrClosed] after Close, or [ErrOverflow].
-func (s *Subscription[R]) Receive(ctx context.Context) (none R, err error) {
+func (s *Subscription[R]) Receive(ctx context.Context) (R, error) {
+	var none R
 	if !s.inbox.claim() {
 		return none, ErrConcurrentReceive
 	}
