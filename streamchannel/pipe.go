@@ -19,6 +19,10 @@ import (
 // when a connection was lost; and without a code where there was none. What the other one still sends meanwhile has nowhere to go: it is
 // received, so that nobody waits for a send, and dropped.
 //
+// An end comes before ctx, even one that makes ctx done, as the end of its channel
+// does for a handler of wschannel.Server: what had arrived still goes out, for 5 s
+// at most, and the other channel is closed.
+//
 // Without an end, Pipe closes neither, and both can be used further. It stops
 // when ctx is done, with an error that satisfies errors.Is(err, ctx.Err()), or
 // when a channel returns another error for a single message, with that error.
@@ -35,6 +39,9 @@ func Pipe[T, U any](ctx context.Context, a Channel[T, U], b Channel[U, T]) error
 	var once sync.Once
 	var result error
 	finish := func(err error, ended, other ender) {
+		if !errors.Is(err, ErrClosed) && isOver(other) {
+			return // its end comes before ctx, and the other direction meets with it
+		}
 		// Once: what the second direction meets with is the work of the first.
 		once.Do(func() {
 			stop()
@@ -49,8 +56,8 @@ func Pipe[T, U any](ctx context.Context, a Channel[T, U], b Channel[U, T]) error
 	}
 
 	var other sync.WaitGroup
-	other.Go(func() { finish(forward(ctx, b, a), b, a) })
-	finish(forward(ctx, a, b), a, b)
+	other.Go(func() { finish(forward(ctx, b, a, b.Done()), b, a) })
+	finish(forward(ctx, a, b, a.Done()), a, b)
 	other.Wait()
 	return result
 }
@@ -81,7 +88,11 @@ func closeLike(ch, ended ender) error {
 // forward sends to dst what it receives from src, until src ends or one of them
 // fails. It does not stop when dst ends, but drains src: the peer there may be
 // waiting for a send, and would not receive the rest of what dst had sent.
-func forward[M any](ctx context.Context, src Stream[M], dst Sink[M]) error {
+//
+// Once src is over it ends soon, and ctx does not count any more but for sending
+// what is left.
+func forward[M any](ctx context.Context, src Stream[M], dst Sink[M], over <-chan struct{}) error {
+	sending := ctx
 	for open := true; ; {
 		m, err := src.Receive(ctx)
 		if err != nil {
@@ -90,9 +101,17 @@ func forward[M any](ctx context.Context, src Stream[M], dst Sink[M]) error {
 		if !open {
 			continue
 		}
-		if err := dst.Send(ctx, m); errors.Is(err, ErrClosed) {
+		err = dst.Send(sending, m)
+		if err != nil && sending == ctx && ctx.Err() != nil && isClosed(over) && !errors.Is(err, ErrClosed) {
+			var cancel context.CancelFunc
+			sending, cancel = context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+			defer cancel()
+			err = dst.Send(sending, m)
+		}
+		switch {
+		case errors.Is(err, ErrClosed) || err != nil && sending != ctx:
 			open = false
-		} else if err != nil {
+		case err != nil:
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // testPipe gives run a pipe between the peers of two pairs, and checks what
@@ -387,4 +388,51 @@ func TestPipeStress(t *testing.T) {
 			})
 		}
 	}
+}
+
+// An end that makes ctx done is an end all the same: what had arrived goes out and
+// the other channel is closed.
+func TestPipeEndThatCancels(t *testing.T) {
+	for range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			near, a := Pair[int, int](3)
+			b, far := Pair[int, int](0)
+			for i := range 3 {
+				near.Send(t.Context(), i)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			result := make(chan error, 1)
+			go func() { result <- Pipe(ctx, a, b) }()
+			synctest.Wait()
+			near.Close()
+			cancel()
+			synctest.Wait()
+			for want := range 3 {
+				if n, err := far.Receive(t.Context()); n != want || err != nil {
+					t.Errorf("received %d, %v, want %d", n, err, want)
+				}
+			}
+			<-far.Done()
+			if err := <-result; err != nil {
+				t.Errorf("Pipe: %v", err)
+			}
+		})
+	}
+}
+
+// But whoever takes nothing does not keep it for ever.
+func TestPipeEndThatCancelsTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, a := Pair[int, int](1)
+		b, far := Pair[int, int](0)
+		near.Send(t.Context(), 1)
+		near.Close()
+		began := time.Now()
+		if err := Pipe(cancelled(), a, b); err != nil {
+			t.Errorf("Pipe: %v", err)
+		}
+		if d := time.Since(began); d != closeTimeout || far.Err() == nil {
+			t.Errorf("after %v, far: %v", d, far.Err())
+		}
+	})
 }
