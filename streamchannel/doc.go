@@ -69,8 +69,9 @@
 //
 // # What it costs
 //
-// What is put on a channel works in the goroutines that call it, and allocates
-// nothing for a message. Goroutines of their own have: a Guard and so FromChans
+// What is put on a channel works in the goroutines that call it. It allocates
+// nothing for a message, besides what a codec does; a FanOut, which has to be ready
+// to be interrupted, does. Goroutines of their own have: a Guard and so FromChans
 // (one, until the end), a Deferred (one, from Resolve to the end), a Mux (two,
 // until it is over), a Pipe (one more while it runs). No message ever costs a
 // goroutine, with one exception: a Send that is cancelled in the middle of what
