@@ -5,6 +5,8 @@ package wschannel
 import (
 	"errors"
 	"net"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +29,40 @@ func TestPongsAfterOurClose(t *testing.T) {
 			p.send(pingFrame, payload)
 			p.expect(pongFrame, payload)
 		}
+		p.sendClose(1000, "")
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		wantOver(t, c, ownClose)
+	})
+}
+
+// An untilDeaf connection fails to write when the peer does not listen any more.
+type untilDeaf struct {
+	net.Conn
+	deaf atomic.Bool
+}
+
+func (c *untilDeaf) Write(p []byte) (int, error) {
+	if c.deaf.Load() {
+		return 0, syscall.EPIPE
+	}
+	return c.Conn.Write(p)
+}
+
+// A peer that has closed hangs up, and a pong that is on its way then has
+// nowhere to go: that does not spoil a close which both sides have sent.
+func TestPongFailsAfterOurClose(t *testing.T) {
+	inBubble(t, func(t *testing.T, role Role) {
+		near, far := net.Pipe()
+		conn := &untilDeaf{Conn: near}
+		c := newOn(t, conn, role, nil)
+		p := newPeer(t, far, RoleClient+RoleServer-role)
+		closed := async(c.Close)
+		p.expectClose(1000, "")
+		conn.deaf.Store(true)
+		p.send(pingFrame, "")
+		synctest.Wait()
 		p.sendClose(1000, "")
 		if err := <-closed; err != nil {
 			t.Error(err)

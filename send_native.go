@@ -175,6 +175,8 @@ func (e *engine) maskKey() (key [4]byte) {
 func (e *engine) writeFailed(ctx context.Context, err error) error {
 	e.writeError.CompareAndSwap(nil, &err) // before it is lost, so that reading tells the same
 	switch {
+	case e.closeSent():
+		// It was a pong. Whether the peer has closed too is for reading to tell.
 	case isClosed(e.ended):
 		// The closing handshake cannot go on behind half a frame.
 		e.hangUp(err)
@@ -225,6 +227,13 @@ func (e *engine) awaitsClose() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.end.Load().local() && (e.closing == proto.Open || e.closing == proto.CloseSent)
+}
+
+// closeSent reports whether our close frame has been written.
+func (e *engine) closeSent() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closing == proto.CloseSent || e.closing == proto.Closed
 }
 
 // writeClose writes the close frame for end, behind all that was accepted.
