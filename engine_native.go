@@ -34,10 +34,9 @@ import (
 // never while anything waits.
 type engine struct {
 	conn     transport
-	netConn  net.Conn  // what the channel was made of, if it is one
-	tls      *tls.Conn // conn if it is one
-	socket   *socket   // how conn is read and written, if it is a plain socket
-	exact    bool      // a write that was cut short says how much has left, and can go on
+	netConn  net.Conn // what the channel was made of, if it is one
+	socket   *socket  // how conn is read and written, if it is a plain socket
+	exact    bool     // a write that was cut short says how much has left, and can go on
 	server   bool
 	protocol string
 	set      settings
@@ -114,7 +113,6 @@ func newChannel(rwc io.ReadWriteCloser, server bool, protocol string, set settin
 	e := &c.engine
 	e.conn = newTransport(rwc)
 	e.netConn, _ = rwc.(net.Conn)
-	e.tls, _ = e.conn.(*tls.Conn)
 	e.exact = isExact(e.conn)
 	e.server = server
 	e.protocol = protocol

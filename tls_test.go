@@ -67,41 +67,84 @@ func TestNewBeforeTheTLSHandshake(t *testing.T) {
 	})
 }
 
+// A wrappedTLS is a connection of which it cannot be seen that it is TLS. It
+// cancels a context when a write is about to begin.
+type wrappedTLS struct {
+	net.Conn
+	cancel context.CancelFunc
+}
+
+func (c *wrappedTLS) SetWriteDeadline(at time.Time) error {
+	err := c.Conn.SetWriteDeadline(at)
+	if c.cancel != nil && !at.IsZero() {
+		c.cancel()
+	}
+	return err
+}
+
 // A peer may ask for new keys at any time, and the answer is written by whoever
 // reads (RFC 8446 §4.6.3). The deadline of a write that is long done must not
-// be in its way.
+// be in its way, nor that of one which was withdrawn.
 func TestTLSKeyUpdateAfterAWrite(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var keyLog bytes.Buffer
-		client, server, under := tls13Pipe(&keyLog)
-		shaken := async(server.Handshake)
-		if err := errors.Join(client.Handshake(), <-shaken); err != nil {
+	for _, tt := range []struct {
+		name      string
+		wrapped   bool
+		withdrawn bool
+	}{
+		{"done", false, false},
+		{"done, wrapped", true, false},
+		{"withdrawn", true, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { testTLSKeyUpdate(t, tt.wrapped, tt.withdrawn) })
+		})
+	}
+}
+
+func testTLSKeyUpdate(t *testing.T, wrapped, withdrawn bool) {
+	var keyLog bytes.Buffer
+	client, server, under := tls13Pipe(&keyLog)
+	shaken := async(server.Handshake)
+	if err := errors.Join(client.Handshake(), <-shaken); err != nil {
+		t.Fatal(err)
+	}
+	var conn net.Conn = server
+	wrapper := &wrappedTLS{Conn: server}
+	if wrapped {
+		conn = wrapper
+	}
+	c := newOn(t, conn, RoleServer, nil)
+	p := newPeer(t, client, RoleClient)
+
+	if withdrawn {
+		ctx, cancel := context.WithCancel(t.Context())
+		wrapper.cancel = cancel
+		if err := c.SendText(ctx, "withdrawn"); err != context.Canceled {
 			t.Fatal(err)
 		}
-		c := newOn(t, server, RoleServer, nil)
-		p := newPeer(t, client, RoleClient)
-
+		wrapper.cancel = nil
+	} else {
 		sent := async(func() error { return c.SendText(t.Context(), "one") })
 		p.expect(textFrame, "one")
 		if err := <-sent; err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute / 4) // past the deadline, before a ping
+	}
+	time.Sleep(time.Minute / 4) // past the deadline, before a ping
 
-		received := async(func() error { return receiveError(c) })
-		update := keyUpdate(t, keyLog.String())
-		wrote := async(func() error { _, err := under.Write(update); return err })
-		if err := <-wrote; err != nil {
-			t.Fatal(err)
-		}
-		sent = async(func() error { return c.SendText(t.Context(), "two") })
-		p.expect(textFrame, "two")
-		if err := <-sent; err != nil {
-			t.Error(err)
-		}
-		c.CloseNow()
-		<-received
-	})
+	received := async(func() error { return receiveError(c) })
+	update := keyUpdate(t, keyLog.String())
+	wrote := async(func() error { _, err := under.Write(update); return err })
+	if err := <-wrote; err != nil {
+		t.Fatal(err)
+	}
+	sent := async(func() error { return c.SendText(t.Context(), "two") })
+	p.expect(textFrame, "two")
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+	c.CloseNow()
+	<-received
 }
 
 // keyUpdate returns the first record of a client after its handshake: the

@@ -71,12 +71,13 @@ func (e *engine) writeVector(ctx context.Context, head, payload []byte) (n int, 
 // to wait for the peer.
 func (e *engine) writeBlocking(ctx context.Context, p []byte) (n int, err error) {
 	n, err = e.writeBefore(ctx, p)
-	if err == nil && (e.socket != nil || e.tls != nil) {
-		// Over TLS reading may have to write, to answer a key update (RFC 8446
-		// §4.6.3), and what is left of a deadline would break the connection
-		// then. On a socket the next write would meet it.
-		if err = e.conn.SetWriteDeadline(time.Time{}); err != nil {
-			return broken, err
+	if n != broken && (e.socket != nil || !e.exact) {
+		// Over TLS, wrapped or not, reading may have to write, to answer a key
+		// update (RFC 8446 §4.6.3), and what is left of a deadline would break
+		// the connection then. On a socket the next write would meet it.
+		late := e.conn.SetWriteDeadline(time.Time{})
+		if err == nil && late != nil && !isClosed(e.ended) { // on a close the peer may have hung up already
+			return broken, late
 		}
 	}
 	return n, err
