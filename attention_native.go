@@ -19,9 +19,10 @@ const (
 	// read because the receive buffer is full.
 	pollInterval = time.Second
 	// salvageTime is how long a channel whose writing has failed is read on
-	// without a byte coming, and salvageLimit how much of it is kept: more than
-	// most systems hold for a socket.
+	// without a byte coming, salvageMost how long at all, and salvageLimit how
+	// much of it is kept: more than most systems hold for a socket.
 	salvageTime  = 100 * time.Millisecond
+	salvageMost  = 5 * time.Second
 	salvageLimit = 16 << 20
 )
 
@@ -143,17 +144,21 @@ func (e *engine) readAhead(size int, why errand) (full bool) {
 }
 
 // salvage ends a channel whose writing has failed, or whose socket has, and
-// waits for that. The peer
-// may have closed, or sent its last messages, before it went away: what the
-// connection still holds is read first, also beyond the receive buffer. So this
-// takes no more memory than the system held for it.
+// waits for that. The peer may have closed, or sent its last messages, before
+// it went away: what the connection still holds is read first, also beyond the
+// receive buffer. So this takes no more memory than the system held for it.
 func (e *engine) salvage(cause error) {
 	e.writeError.CompareAndSwap(nil, &cause)
 	var giveUp *time.Timer
 	began := e.now()
 	giveUp = newTimer(func() {
-		if idle := e.now() - max(began, e.heard.Load()); idle < int64(salvageTime) {
-			giveUp.Reset(salvageTime - time.Duration(idle))
+		now := e.now()
+		wait := max(began, e.heard.Load()) + int64(salvageTime) - now
+		if wait <= 0 && !e.inRead.Load() {
+			wait = int64(salvageTime) // who is to read has not come to it yet
+		}
+		if wait = min(wait, began+int64(salvageMost)-now); wait > 0 {
+			giveUp.Reset(time.Duration(wait))
 			return
 		}
 		e.lose(cause)

@@ -162,6 +162,35 @@ func TestWritingFailsBesideAFlood(t *testing.T) {
 	})
 }
 
+// Nor is one that sends a little, but never stops: sending has failed all the
+// same, and whoever sends waits for the end.
+func TestWritingFailsBesideATrickle(t *testing.T) {
+	inBubble(t, func(t *testing.T, role Role) {
+		near, far := net.Pipe()
+		conn := &halfBroken{Conn: near, fail: make(chan struct{})}
+		close(conn.fail)
+		c := newOn(t, conn, role, silentWith(1000))
+		p := newPeer(t, far, RoleClient+RoleServer-role)
+		trickled := async(func() error {
+			for range 1000 {
+				time.Sleep(salvageTime / 2)
+				if _, err := p.conn.Write(p.frame(textFrame, "x")); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		began := time.Now()
+		err := c.SendText(t.Context(), "fails")
+		wantAfter(t, "Send returned", began, salvageMost)
+		if end := c.Err(); end != err || !errors.Is(end, syscall.EPIPE) {
+			t.Errorf("Send: %v, Err: %v", err, end)
+		}
+		wantMessage(t, c, "x")
+		<-trickled
+	})
+}
+
 // A close while a failing write is looked after sends nothing any more: a frame
 // may have been cut in half.
 func TestCloseAfterWritingFailed(t *testing.T) {
