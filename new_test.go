@@ -171,6 +171,33 @@ func TestNewBuffered(t *testing.T) {
 	}
 }
 
+// What was read before has arrived, also if the channel is lost before anybody
+// receives.
+func TestNewBufferedAndLost(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	c := wschannel.New(near, wschannel.RoleClient, &wschannel.StreamOptions{
+		Options:  wschannel.Options{ReceiveBuffer: -1},
+		Buffered: []byte(frame(0x81, "first") + frame(0x82, strings.Repeat("x", 10_000)) + frame(0x81, "cut")[:4]),
+	})
+	ctx, cancel := context.WithCancel(patiently(t))
+	go func() {
+		far.Read(make([]byte, 10)) // so that a part of the message has left
+		cancel()
+	}()
+	if err := c.SendText(ctx, strings.Repeat("x", 1000)); err == nil || err != c.Err() {
+		t.Fatalf("Send: %v, the end: %v", err, c.Err())
+	}
+	for _, want := range []string{"first", strings.Repeat("x", 10_000)} {
+		if m, err := c.Receive(patiently(t)); string(m.Data) != want {
+			t.Errorf("got %d bytes, %v; want %d", len(m.Data), err, len(want))
+		}
+	}
+	if m, err := c.Receive(patiently(t)); err != c.Err() {
+		t.Errorf("got %q, %v; want the end", m.Data, err)
+	}
+}
+
 // Only two roles exist.
 func TestNewRole(t *testing.T) {
 	for _, role := range []wschannel.Role{0, 3, 255} {

@@ -197,8 +197,10 @@ func (e *engine) fill(ctx context.Context, limit int, why errand) error {
 	e.expectReplies(false)
 	seen := e.wakes.Load()
 	for fruitless := 0; fruitless < maxFruitless; {
-		if err := e.objection(ctx, why); err != nil {
-			return err
+		if len(e.prefix) == 0 { // else it has arrived, whatever happened since
+			if err := e.objection(ctx, why); err != nil {
+				return err
+			}
 		}
 		n, err := e.read(ctx, limit, why)
 		if n > 0 {
