@@ -112,7 +112,6 @@ func (l *listener) run(ctx context.Context) {
 	<-l.c.Done()
 	if l.begin() {
 		l.finish(l.c.Err())
-		l.stop()
 	}
 }
 
@@ -195,8 +194,9 @@ func (l *listener) isStopped() bool {
 	return l.stopped
 }
 
+// leave is deferred, for a callback may end its goroutine.
 func (l *listener) leave() {
-	l.cancel()
+	l.stop()
 	if l.c.host != nil {
 		l.c.host.leave()
 	}

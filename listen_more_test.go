@@ -365,3 +365,28 @@ func TestListenStoppedBesideAReader(t *testing.T) {
 		})
 	}
 }
+
+// A callback that ends its goroutine, as t.FailNow does, ends the listening and
+// nothing else.
+func TestListenGoexit(t *testing.T) {
+	for _, form := range formsOfListening {
+		t.Run(form.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, role Role) {
+				c, p := withPeer(t, netPipe, role, silent)
+				form.listen(c, func(Type, []byte) { runtime.Goexit() }, func(err error) {
+					t.Errorf("onDone: %v", err)
+				})
+				p.send(textFrame, "one")
+				synctest.Wait()
+				received := async(func() error { return receiveError(c) })
+				synctest.Wait()
+				if len(received) != 0 {
+					t.Fatalf("Receive: %v", <-received)
+				}
+				p.sendClose(1000, "")
+				p.expectClose(1000, "")
+				wantCloseError(t, "Receive", <-received, CloseError{Code: 1000, Remote: true})
+			})
+		})
+	}
+}
