@@ -37,16 +37,20 @@ type StreamOptions struct {
 // tunnel. From then on the stream belongs to the channel, which closes it.
 //
 // A stream whose SetReadDeadline and SetWriteDeadline both take the zero time
-// without an error is read and written directly. Any other one costs two
+// without an error is read and written directly; a deadline that has passed
+// must then interrupt it, or cancelling hangs. Any other one costs two
 // goroutines and a copy each way, and its Close must be safe beside Read and
 // Write and must unblock them; there, and on TLS, sending that is cancelled
 // after its writing has begun ends the channel. A *tls.Conn belongs to these
 // until its TLS handshake is done, for a deadline in the midst of that would
 // break it for good: call its HandshakeContext before New.
 //
-// New panics if the role is none of the two. A nil *StreamOptions means all
-// the defaults.
+// New panics if there is no stream or the role is none of the two. A nil
+// *StreamOptions means all the defaults.
 func New(rwc io.ReadWriteCloser, role Role, o *StreamOptions) *Channel {
+	if rwc == nil { // which would be found out by a goroutine of ours
+		panic("wschannel: New without a stream")
+	}
 	if role != RoleClient && role != RoleServer {
 		panic("wschannel: invalid Role " + strconv.Itoa(int(role)))
 	}

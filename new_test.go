@@ -214,6 +214,17 @@ func TestNewRole(t *testing.T) {
 	}
 }
 
+// A stream that is missing is found where it is missing.
+func TestNewNil(t *testing.T) {
+	defer func() {
+		if v := recover(); v != "wschannel: New without a stream" {
+			t.Errorf("the panic is %v", v)
+		}
+	}()
+	wschannel.New(nil, wschannel.RoleClient, nil)
+	t.Error("nil is accepted")
+}
+
 // Who masks (RFC 6455 §5.1): clients do, servers do not.
 func TestNewMasks(t *testing.T) {
 	for _, test := range []struct {
