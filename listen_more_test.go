@@ -366,6 +366,32 @@ func TestListenStoppedBesideAReader(t *testing.T) {
 	}
 }
 
+// The same once the channel is over, when a ctx that is done stops no receiver.
+func TestListenStoppedBesideAReaderAtTheEnd(t *testing.T) {
+	inBubble(t, func(t *testing.T, role Role) {
+		c, p := withPeer(t, netPipe, role, nil)
+		p.send(textFrame, "one")
+		p.send(textFrame, "two")
+		p.sendClose(1000, "")
+		p.expectClose(1000, "")
+		<-c.Done()
+		_, r, err := c.NextReader(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		stopped, cancel := context.WithCancel(t.Context())
+		cancel()
+		late := func() bool { return false }
+		if _, _, err := c.engine.receive(stopped, nil, late); err != errStopped {
+			t.Errorf("the listener received: %v", err)
+		}
+		if got, err := io.ReadAll(r); err != nil || string(got) != "one" {
+			t.Errorf("read %q, %v", got, err)
+		}
+		wantMessage(t, c, "two")
+	})
+}
+
 // A callback that ends its goroutine, as t.FailNow does, ends the listening and
 // nothing else.
 func TestListenGoexit(t *testing.T) {

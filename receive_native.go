@@ -33,6 +33,11 @@ func (e *engine) receive(ctx context.Context, dst []byte, commit func() bool) (T
 		return 0, dst, err
 	}
 	defer e.stopReading()
+	if commit != nil && ctx.Err() != nil {
+		// A listener that was stopped; once the channel is over startReading
+		// lets it pass. The next receiver may have begun.
+		return 0, dst, errStopped
+	}
 	e.dropStream()
 	op, data, err := e.nextMessage(ctx, dst)
 	if err != nil {
