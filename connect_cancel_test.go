@@ -198,3 +198,41 @@ func (b *stallingBody) Read(p []byte) (int, error) {
 }
 
 func (b *stallingBody) Close() error { return nil }
+
+// A tireless connection takes deadlines and does not keep them.
+type tireless struct {
+	net.Conn
+	taken func()
+}
+
+func (c *tireless) SetDeadline(time.Time) error { return nil }
+
+func (c *tireless) SetReadDeadline(time.Time) error {
+	c.taken()
+	return nil
+}
+
+// The take-over from net/http reads under a deadline. Where that does nothing
+// ctx still bounds it, and frees the socket.
+func TestConnectCancelledInTheTakeOver(t *testing.T) {
+	left := make(chan struct{})
+	hostport := listen(t, func(conn net.Conn) {
+		r := bufio.NewReader(conn)
+		request, _ := readHead(r)
+		io.WriteString(conn, switching(request))
+		untilClosed(r)
+		close(left)
+	})
+	leakless(t, func() {
+		ctx, cancel := context.WithCancel(patiently(t))
+		d := wschannel.Dialer{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			return &tireless{conn, cancel}, err
+		}}
+		c, _, err := d.Connect(ctx, "ws://"+hostport)
+		if c != nil || !errors.Is(err, context.Canceled) {
+			t.Errorf("Connect: %v, want that it was cancelled", err)
+		}
+		wait(t, "the client's socket to be closed", left)
+	})
+}

@@ -133,7 +133,7 @@ func (d *Dialer) connect(ctx context.Context, rawURL string) (*Channel, *http.Re
 	if refusal != nil {
 		return nil, resp, refused(resp, either(d.notFollowed(resp), refusal.Text))
 	}
-	conn, prefix, err := dialed.take(resp.Body)
+	conn, prefix, err := dialed.take(ctx, resp.Body)
 	resp.Body = http.NoBody
 	if err != nil {
 		return nil, resp, err
@@ -213,7 +213,7 @@ func (t *tracedConn) got(info httptrace.GotConnInfo) {
 // it too early: the frames that came together with the response. Without a
 // connection that has deadlines, as from a transport that does not tell, the
 // body has to do.
-func (t *tracedConn) take(body io.ReadCloser) (io.ReadWriteCloser, []byte, error) {
+func (t *tracedConn) take(ctx context.Context, body io.ReadCloser) (io.ReadWriteCloser, []byte, error) {
 	t.mu.Lock()
 	conn := t.conn
 	t.mu.Unlock()
@@ -226,7 +226,8 @@ func (t *tracedConn) take(body io.ReadCloser) (io.ReadWriteCloser, []byte, error
 		return rwc, nil, nil
 	}
 	// The body reads from its buffer first; the deadline keeps it from going
-	// on to the connection.
+	// on to the connection. ctx is there for deadlines that do nothing.
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	var prefix []byte
 	for fruitless := 0; fruitless < maxFruitless; fruitless++ {
 		buf := make([]byte, smallBuffer)
@@ -238,6 +239,10 @@ func (t *tracedConn) take(body io.ReadCloser) (io.ReadWriteCloser, []byte, error
 		if n > 0 {
 			fruitless = 0
 		}
+	}
+	if !stop() {
+		body.Close()
+		return nil, nil, whyDone(ctx)
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		body.Close()
