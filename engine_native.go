@@ -208,6 +208,9 @@ func (e *engine) cut() {
 	if t, ok := e.netConn.(*tls.Conn); ok {
 		// tls.Conn.Close would first wait to write an alert.
 		t.NetConn().Close()
+	} else if !e.exact {
+		// In a wrapped one a read may be writing, and Close wait for that.
+		e.conn.SetWriteDeadline(past)
 	}
 	e.conn.Close()
 }

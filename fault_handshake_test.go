@@ -102,7 +102,10 @@ func (v *visit) perform(ctx context.Context, near, far net.Conn, wrap func(net.C
 	ended := make(chan error, 1)
 	go func() {
 		if c != nil {
-			_, err := c.Receive(ctx)
+			var err error
+			for err == nil { // what has come is handed out first
+				_, err = c.Receive(ctx)
+			}
 			ended <- err
 		}
 		close(ended)

@@ -143,8 +143,38 @@ func testTLSKeyUpdate(t *testing.T, wrapped, withdrawn bool) {
 	if err := <-sent; err != nil {
 		t.Error(err)
 	}
-	c.CloseNow()
+	under.Close()
 	<-received
+}
+
+// The answer to a key update has no deadline, and may wait for the peer for
+// ever: hanging up breaks it off.
+func TestCloseNowBesideAKeyUpdate(t *testing.T) {
+	for _, wrapped := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var keyLog bytes.Buffer
+			client, server, under := tls13Pipe(&keyLog)
+			shaken := async(server.Handshake)
+			if err := errors.Join(client.Handshake(), <-shaken); err != nil {
+				t.Fatal(err)
+			}
+			var conn net.Conn = server
+			if wrapped {
+				conn = &wrappedTLS{Conn: server}
+			}
+			c := newOn(t, conn, RoleServer, nil)
+			received := async(func() error { return receiveError(c) })
+			if _, err := under.Write(keyUpdate(t, keyLog.String())); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			c.CloseNow()
+			if err := <-received; !errors.Is(err, ErrLocalClose) {
+				t.Errorf("Receive: %v", err)
+			}
+			under.Close()
+		})
+	}
 }
 
 // keyUpdate returns the first record of a client after its handshake: the
