@@ -222,7 +222,14 @@ func (l *oneConn) Accept() (net.Conn, error) {
 }
 
 func (l *oneConn) Close() error {
-	l.once.Do(func() { close(l.closed) })
+	l.once.Do(func() {
+		close(l.closed)
+		select {
+		case c := <-l.conn: // nobody has accepted it
+			c.Close()
+		default:
+		}
+	})
 	return nil
 }
 

@@ -182,6 +182,9 @@ var (
 
 // objection returns why not to go on reading, if there is a reason.
 func (e *engine) objection(ctx context.Context, why errand) error {
+	// Looked at first, so that it does not win over an end that was before: the
+	// ctx of a handler is done because of the end.
+	err := ctx.Err()
 	switch {
 	case isClosed(e.done):
 		return e.end.Load()
@@ -192,7 +195,7 @@ func (e *engine) objection(ctx context.Context, why errand) error {
 	case isClosed(e.ended):
 		return errEnded
 	}
-	return ctx.Err()
+	return err
 }
 
 // fill reads once into in, at most limit bytes. Before it blocks, and whenever

@@ -88,6 +88,9 @@ func (e *engine) writeData(ctx context.Context, op wire.Opcode, fin bool, payloa
 		err = e.writeFailed(ctx, err)
 	default:
 		e.out = before
+		if isClosed(e.ended) {
+			err = e.end.Load() // which ctx may be done because of
+		}
 	}
 	e.stopWriting()
 	if left && err != nil {
