@@ -30,6 +30,7 @@ var layers = map[string]layer{
 	"internal/proto":            {own: []string{"internal/wire", "status"}, forbidden: []string{"io", "net", "os", "sync", "time", "context"}, pure: true},
 	"internal/handshake":        {own: []string{"status"}, forbidden: []string{"net/http", "net/textproto", "os", "sync", "time", "context"}, pure: true},
 	"internal/rules":            {},
+	"reconnect":                 {own: []string{".", "streamchannel", "status"}},
 	".":                         {own: []string{"status", "streamchannel", "internal/wire", "internal/proto", "internal/handshake"}},
 }
 
