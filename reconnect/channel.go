@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/wschannel/wschannel"
-	"github.com/wschannel/wschannel/status"
 	"github.com/wschannel/wschannel/streamchannel"
 )
 
@@ -39,8 +37,10 @@ type Channel[R, S any] struct {
 	queue    []S
 	backlog  []arrival[R] // of links that are no more
 	closeErr error        // of the first close
-	linger   *time.Timer  // cancels ctx
-	calling  bool         // a function of the user's is running
+	// closeLink closes a link as the first close wants it.
+	closeLink func(streamchannel.Channel[R, S]) error
+	linger    *time.Timer // cancels ctx
+	calling   bool        // a function of the user's is running
 
 	receiving bool
 	interrupt context.CancelFunc // of a Receive on a link that Close may have to leave open for a while
@@ -268,73 +268,4 @@ func (c *Channel[R, S]) Err() error {
 		return nil
 	}
 	return c.end
-}
-
-// Close closes the channel. A link that is open is given what is queued and then
-// closed. Without one the channel makes one more attempt, at once, if anything
-// is queued. All that may take up to CloseTimeout; then what is left is dropped
-// and the link cut off. Messages that were not received are dropped.
-//
-// If the channel is over or being closed already, Close waits for the end and
-// returns nil. Any other error says that messages were dropped, or why the link
-// was not closed in good order; the channel is closed all the same.
-func (c *Channel[R, S]) Close() error { return c.close(status.NormalClosure) }
-
-// CloseNow closes the channel without bringing anything out: what is queued is
-// dropped, and the link is cut off, with its own CloseNow if it has one. It does
-// not wait for dial or a function of [Options] that is running. It always returns
-// nil.
-func (c *Channel[R, S]) CloseNow() error {
-	c.close(status.AbnormalClosure)
-	return nil
-}
-
-func (c *Channel[R, S]) close(code status.Code) error {
-	now := code == status.AbnormalClosure
-	c.mu.Lock()
-	first := c.end == nil
-	if first {
-		// As the end of a WebSocket channel that this side has closed.
-		c.end = &wschannel.CloseError{Code: code}
-		close(c.closing)
-	}
-	c.dropped, c.backlog = true, nil
-	if c.interrupt != nil {
-		c.interrupt()
-	}
-	c.broadcast()
-	idle := c.link == nil && c.isQueueEmpty()
-	if now || first && idle {
-		c.cancel()
-	} else if first && c.set.closeTimeout > 0 {
-		c.linger = time.AfterFunc(c.set.closeTimeout, c.cancel)
-	}
-	calling := c.calling
-	c.mu.Unlock()
-
-	if now && calling {
-		return nil // perhaps it is that function which has called
-	}
-	if err := c.awaitEnd(); err != nil || !first {
-		return err
-	}
-	return c.closeErr
-}
-
-// awaitEnd waits until the channel is over. It gives a function that does not
-// heed its ctx, or that has called Close itself, a second.
-func (c *Channel[R, S]) awaitEnd() error {
-	select {
-	case <-c.done:
-		return nil
-	case <-c.ctx.Done():
-	}
-	tooLong := time.NewTimer(time.Second)
-	defer tooLong.Stop()
-	select {
-	case <-c.done:
-		return nil
-	case <-tooLong.C:
-		return errors.New("reconnect: closed, and still waiting for dial, for a function of Options, or for the link")
-	}
 }

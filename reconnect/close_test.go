@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -325,6 +326,45 @@ func TestLinkEndedByTheApplication(t *testing.T) {
 		localEnd(t, c, status.NormalClosure)
 		if _, err := second.far.Receive(t.Context()); err != streamchannel.ErrClosed {
 			t.Error(err)
+		}
+	})
+}
+
+// RFC 6455 §7.4.
+func TestInvalidClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDialer()
+		l := d.link()
+		c := reconnect.New(d.dial, nil)
+		for _, tt := range []struct {
+			code   status.Code
+			reason string
+		}{
+			{999, ""}, {status.NoStatusReceived, ""}, {status.AbnormalClosure, ""}, {5000, ""}, {0, "reason"},
+			{4000, strings.Repeat("x", 124)}, {4000, "\xff"},
+		} {
+			if err := c.CloseWith(tt.code, tt.reason); err != wschannel.ErrInvalidClose {
+				t.Errorf("CloseWith(%v, %q): %v", tt.code, tt.reason, err)
+			}
+		}
+		send(t, c, "still open")
+		receive(t, l.far, "still open")
+		reason := strings.Repeat("x", 123)
+		if err := c.CloseWith(4000, reason); err != nil { // the link knows no codes
+			t.Errorf("CloseWith: %v", err)
+		}
+		localEnd(t, c, 4000)
+		if c.CloseReason() != reason {
+			t.Errorf("reason %q", c.CloseReason())
+		}
+	})
+}
+
+func TestCloseCodeOfAnotherEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := reconnect.New(newDialer(result{err: refused(403)}).dial, nil)
+		if ended(t, c); c.CloseCode() != 0 || c.CloseReason() != "" {
+			t.Errorf("code %v, reason %q for %v", c.CloseCode(), c.CloseReason(), c.Err())
 		}
 	})
 }

@@ -99,7 +99,7 @@ func (c *Channel[R, S]) serve(ch streamchannel.Channel[R, S], attempt int) {
 		if c.ctx.Err() != nil {
 			hangUp(ch)
 		}
-		closeErr := ch.Close()
+		closeErr := c.closeLink(ch)
 		<-ch.Done()
 		intact = err == nil && closeErr == nil && isOurs(ch.Err())
 		c.mu.Lock()

@@ -15,6 +15,7 @@ import (
 	"github.com/wschannel/wschannel"
 	"github.com/wschannel/wschannel/reconnect"
 	"github.com/wschannel/wschannel/status"
+	"github.com/wschannel/wschannel/streamchannel"
 )
 
 type webOptions = reconnect.Options[*wschannel.Channel, wschannel.Message]
@@ -132,36 +133,57 @@ func TestWebSocketRefused(t *testing.T) {
 }
 
 func TestWebSocketClose(t *testing.T) {
-	ctx := withGuard(t)
-	ends := make(chan error, 1)
-	received := make(chan string, 1)
-	server := httptest.NewServer(&wschannel.Server{Handler: func(ctx context.Context, ch *wschannel.Channel) {
-		for m, err := range ch.Messages(ctx) {
-			if err == nil {
-				received <- string(m.Data)
+	closes := []struct {
+		close  func(c *reconnect.Channel[string, string]) error
+		code   status.Code
+		reason string
+	}{
+		{(*reconnect.Channel[string, string]).Close, status.NormalClosure, ""},
+		{func(c *reconnect.Channel[string, string]) error { return c.CloseWith(4001, "done") }, 4001, "done"},
+		{func(c *reconnect.Channel[string, string]) error { return c.CloseWith(0, "") }, status.NoStatusReceived, ""},
+	}
+	for _, tt := range closes {
+		ctx := withGuard(t)
+		ends := make(chan error, 1)
+		received := make(chan string, 1)
+		server := httptest.NewServer(&wschannel.Server{Handler: func(ctx context.Context, ch *wschannel.Channel) {
+			for m, err := range ch.Messages(ctx) {
+				if err == nil {
+					received <- string(m.Data)
+				}
 			}
+			<-ch.Done()
+			ends <- ch.Err()
+		}})
+		defer server.Close()
+		c := reconnect.New(func(ctx context.Context) (streamchannel.Channel[string, string], error) {
+			ch, err := wschannel.Connect(ctx, server.URL, nil)
+			if err != nil {
+				return nil, err
+			}
+			return ch.TextChannel(), nil
+		}, nil)
+		if err := c.Send(ctx, "before there is a link"); err != nil {
+			t.Error(err)
 		}
-		<-ch.Done()
-		ends <- ch.Err()
-	}})
-	defer server.Close()
-	c := reconnect.New(func(ctx context.Context) (*wschannel.Channel, error) {
-		return wschannel.Connect(ctx, server.URL, nil)
-	}, quick())
-	if err := c.Send(ctx, text("before there is a link")); err != nil {
-		t.Error(err)
-	}
-	if err := c.Close(); err != nil {
-		t.Errorf("Close: %v", err)
-	}
-	if m := <-received; m != "before there is a link" {
-		t.Errorf("the server received %q", m)
-	}
-	var end *wschannel.CloseError
-	if err := <-ends; !errors.As(err, &end) || !end.Remote || end.Code != status.NormalClosure {
-		t.Errorf("the server saw %v, want 1000", err)
-	}
-	if !errors.Is(c.Err(), wschannel.ErrLocalClose) {
-		t.Errorf("Err: %v", c.Err())
+		if c.CloseCode() != 0 {
+			t.Errorf("code %v before the end", c.CloseCode())
+		}
+		if err := tt.close(c); err != nil {
+			t.Errorf("close with %v: %v", tt.code, err)
+		}
+		if m := <-received; m != "before there is a link" {
+			t.Errorf("the server received %q", m)
+		}
+		var end *wschannel.CloseError
+		if err := <-ends; !errors.As(err, &end) || !end.Remote || end.Code != tt.code || end.Reason != tt.reason {
+			t.Errorf("the server saw %v, want %v %q", err, tt.code, tt.reason)
+		}
+		if c.CloseCode() != tt.code || c.CloseReason() != tt.reason || !errors.Is(c.Err(), wschannel.ErrLocalClose) {
+			t.Errorf("the end: %v, want %v %q", c.Err(), tt.code, tt.reason)
+		}
+		if err := c.CloseWith(4002, ""); err != c.Err() {
+			t.Errorf("a second CloseWith: %v, want %v", err, c.Err())
+		}
 	}
 }
