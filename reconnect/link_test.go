@@ -27,8 +27,11 @@ type fakeLink struct {
 	far    streamchannel.Channel[string, string]
 	end    atomic.Pointer[wschannel.CloseError]
 	hungUp atomic.Bool
-	closes func() error // what Close does, if not nil
-	refuse func(string) error
+
+	// If not nil: what Close does, what Send returns, what Send does before.
+	closes  func() error
+	refuse  func(string) error
+	sending func()
 }
 
 // newLink returns a link that holds some messages in each direction.
@@ -51,6 +54,9 @@ func (l *fakeLink) told(err error) error {
 }
 
 func (l *fakeLink) Send(ctx context.Context, m string) error {
+	if l.sending != nil {
+		l.sending()
+	}
 	if l.refuse != nil {
 		if err := l.refuse(m); err != nil {
 			return err

@@ -6,10 +6,13 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
+	"github.com/wschannel/wschannel"
 	"github.com/wschannel/wschannel/reconnect"
+	"github.com/wschannel/wschannel/status"
 	"github.com/wschannel/wschannel/streamchannel"
 )
 
@@ -93,6 +96,34 @@ func TestBlockedSendersGetTheirTurn(t *testing.T) {
 			all.Wait()
 		})
 	}
+}
+
+// While a slow link takes what is queued, there is room for as many as it takes.
+func TestRoomIsPassedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDialer()
+		c := reconnect.New(d.dial, &options{QueueLimit: 3})
+		defer c.Close()
+		send(t, c, "1", "2", "3")
+		var accepted atomic.Int32
+		for range 5 {
+			go func() {
+				if c.Send(t.Context(), "later") == nil {
+					accepted.Add(1)
+				}
+			}()
+		}
+		l := newLink(1)
+		d.results <- result{link: l}
+		for received := range 3 {
+			synctest.Wait()
+			// The link holds one message, and one is on its way into it.
+			if got, want := int(accepted.Load()), received+2; got != want {
+				t.Errorf("%d were accepted when %d had been received, want %d", got, received, want)
+			}
+			l.far.Receive(t.Context())
+		}
+	})
 }
 
 // A sender gets its buffer back when Send returns.
@@ -227,11 +258,17 @@ func TestMessagesInDoubt(t *testing.T) {
 		}
 	})
 
-	// A failure of Send has told the sender already.
+	// A link may end because a Send was cancelled in the middle of its message;
+	// that sender knows.
 	t.Run("are none that were not accepted", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d := newDialer()
 			l := newLink(0)
+			l.refuse = func(string) error {
+				cut := &wschannel.CloseError{Code: status.AbnormalClosure, Cause: context.Canceled}
+				l.breaks(cut)
+				return cut
+			}
 			d.results <- result{link: l}
 			c := reconnect.New(d.dial, &options{OnDoubt: func(d reconnect.Doubt[string]) []string {
 				t.Errorf("in doubt: %+v", d)
@@ -239,17 +276,35 @@ func TestMessagesInDoubt(t *testing.T) {
 			}})
 			defer c.Close()
 			synctest.Wait()
-			ctx, cancel := context.WithCancelCause(t.Context())
-			sent := make(chan error, 1)
-			go func() { sent <- c.Send(ctx, "cut") }()
-			synctest.Wait()
-			l.refuse = nil
-			cancel(errors.New("given up"))
-			if err := <-sent; err != context.Canceled {
+			ctx, cancel := context.WithCancel(t.Context())
+			l.sending = cancel
+			if err := c.Send(ctx, "cut"); err != context.Canceled {
 				t.Errorf("Send: %v", err)
 			}
-			l.breaks(lost)
 			synctest.Wait()
+		})
+	})
+
+	// The end of a link is decided before the link is over.
+	t.Run("are not those that come while a link is ending", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDialer()
+			first := newLink(16)
+			first.refuse = func(string) error { return lost }
+			d.results <- result{link: first}
+			var got []string
+			c := reconnect.New(d.dial, &options{OnDoubt: func(d reconnect.Doubt[string]) []string {
+				got = append(got, d.Messages...)
+				return nil
+			}})
+			defer c.Close()
+			synctest.Wait()
+			send(t, c, "met the end", "came later", "and later")
+			first.breaks(lost)
+			receive(t, d.link().far, "came later", "and later")
+			if !slices.Equal(got, []string{"met the end"}) {
+				t.Errorf("in doubt: %q", got)
+			}
 		})
 	})
 

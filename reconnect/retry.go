@@ -85,7 +85,7 @@ func asked(err error, now time.Time) (delay, spread time.Duration) {
 		return retryAfter(refused.Header["Retry-After"], now), 0
 	}
 	var end *wschannel.CloseError
-	if errors.As(err, &end) && end.Remote && end.Code == status.ServiceRestart {
+	if errors.As(err, &end) && end.Code == status.ServiceRestart {
 		return restartDelay, restartSpread
 	}
 	return 0, 0
