@@ -184,6 +184,36 @@ func TestReceiveIsOneAtATime(t *testing.T) {
 	})
 }
 
+// The end of a link is decided before the link is over.
+func TestReceiveWhileALinkIsEnding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDialer()
+		first := newLink(16)
+		calls := 0
+		first.receiving = func() error {
+			calls++
+			return lost
+		}
+		d.results <- result{link: first}
+		c := reconnect.New(d.dial, nil)
+		defer c.Close()
+		received := make(chan string)
+		go func() {
+			m, _ := c.Receive(t.Context())
+			received <- m
+		}()
+		synctest.Wait()
+		if calls != 1 {
+			t.Errorf("the link was asked %d times", calls)
+		}
+		first.breaks(lost)
+		send(t, d.link().far, "next")
+		if m := <-received; m != "next" {
+			t.Errorf("received %q", m)
+		}
+	})
+}
+
 // What is wrong with a call is no reason to connect again.
 func TestErrorsOfOneCallPassThrough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -28,10 +28,12 @@ type fakeLink struct {
 	end    atomic.Pointer[wschannel.CloseError]
 	hungUp atomic.Bool
 
-	// If not nil: what Close does, what Send returns, what Send does before.
-	closes  func() error
-	refuse  func(string) error
-	sending func()
+	// If not nil: what Close does, what Send returns, what Send and Receive do
+	// before.
+	closes    func() error
+	refuse    func(string) error
+	sending   func()
+	receiving func() error
 }
 
 // newLink returns a link that holds some messages in each direction.
@@ -66,6 +68,11 @@ func (l *fakeLink) Send(ctx context.Context, m string) error {
 }
 
 func (l *fakeLink) Receive(ctx context.Context) (string, error) {
+	if l.receiving != nil {
+		if err := l.receiving(); err != nil {
+			return "", err
+		}
+	}
 	m, err := l.Channel.Receive(ctx)
 	return m, l.told(err)
 }

@@ -324,6 +324,36 @@ func TestMessagesInDoubt(t *testing.T) {
 		})
 	})
 
+	t.Run("are reported by a close that meets another end", func(t *testing.T) {
+		meets := map[string]func(*fakeLink){
+			"before":           func(l *fakeLink) { l.breaks(lost) },
+			"before, no codes": func(l *fakeLink) { l.far.Close() },
+			"meanwhile": func(l *fakeLink) {
+				l.closes = func() error { l.breaks(lost); return nil }
+			},
+		}
+		for name, meet := range meets {
+			for range 10 { // as it takes one way or the other
+				synctest.Test(t, func(t *testing.T) {
+					d := newDialer()
+					l := d.link()
+					var inDoubt []string
+					c := reconnect.New(d.dial, &options{OnDoubt: func(d reconnect.Doubt[string]) []string {
+						inDoubt = append(inDoubt, d.Messages...)
+						return nil
+					}})
+					send(t, c, "sent")
+					synctest.Wait()
+					meet(l)
+					c.Close()
+					if !slices.Equal(inDoubt, []string{"sent"}) {
+						t.Errorf("%s: in doubt: %q", name, inDoubt)
+					}
+				})
+			}
+		}
+	})
+
 	t.Run("are reported by a close that fails", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d := newDialer()
