@@ -117,9 +117,8 @@ func (c *Channel[R, S]) Send(ctx context.Context, m S) error {
 			return c.hand(ctx, l, m)
 		}
 		if !copied {
-			c.mu.Unlock() // Clone is the user's code
-			m, copied = own(m), true
-			c.mu.Lock()
+			c.unlocked(func() { m = own(m) }) // Clone is the user's code
+			copied = true
 			continue
 		}
 		if len(c.queue) < c.set.queueLimit {
@@ -135,9 +134,7 @@ func (c *Channel[R, S]) Send(ctx context.Context, m S) error {
 			}
 			fallthrough
 		case DropNewest:
-			c.mu.Unlock()
-			c.drop(m, ErrQueueFull)
-			c.mu.Lock()
+			c.unlocked(func() { c.drop(m, ErrQueueFull) })
 			return nil
 		}
 		c.wait(ctx, c.room)
@@ -146,15 +143,15 @@ func (c *Channel[R, S]) Send(ctx context.Context, m S) error {
 
 // hand gives a message to a link. The caller holds mu, which hand releases
 // meanwhile.
-func (c *Channel[R, S]) hand(ctx context.Context, l *link[R, S], m S) error {
+func (c *Channel[R, S]) hand(ctx context.Context, l *link[R, S], m S) (err error) {
 	l.users++
-	c.mu.Unlock()
-	err := l.Send(ctx, m)
-	if c.set.onDoubt != nil {
-		m = own(m)
-	}
-	c.mu.Lock()
-	l.leave()
+	defer l.leave()
+	c.unlocked(func() {
+		err = l.Send(ctx, m)
+		if c.set.onDoubt != nil {
+			m = own(m)
+		}
+	})
 	if errors.Is(err, streamchannel.ErrClosed) {
 		l.ending = true
 		if c.end != nil {
@@ -216,7 +213,7 @@ func (c *Channel[R, S]) Receive(ctx context.Context) (R, error) {
 
 // receiveFrom receives from a link. The caller holds mu, which receiveFrom
 // releases meanwhile.
-func (c *Channel[R, S]) receiveFrom(ctx context.Context, l *link[R, S]) (R, error) {
+func (c *Channel[R, S]) receiveFrom(ctx context.Context, l *link[R, S]) (m R, err error) {
 	if !c.flushed {
 		// A Close would leave the link open until the queue is out, and has to
 		// end this all the same.
@@ -226,10 +223,8 @@ func (c *Channel[R, S]) receiveFrom(ctx context.Context, l *link[R, S]) (R, erro
 		c.interrupt = cancel
 	}
 	l.users++
-	c.mu.Unlock()
-	m, err := l.Receive(ctx)
-	c.mu.Lock()
-	l.leave()
+	defer l.leave()
+	c.unlocked(func() { m, err = l.Receive(ctx) })
 	c.interrupt = nil
 	return m, err
 }
@@ -238,13 +233,20 @@ func (c *Channel[R, S]) receiveFrom(ctx context.Context, l *link[R, S]) (R, erro
 // mu, which wait releases meanwhile.
 func (c *Channel[R, S]) wait(ctx context.Context, token <-chan struct{}) {
 	changed := c.changed
+	c.unlocked(func() {
+		select {
+		case <-changed:
+		case <-token:
+		case <-ctx.Done():
+		}
+	})
+}
+
+// unlocked calls f without mu, which the caller holds.
+func (c *Channel[R, S]) unlocked(f func()) {
 	c.mu.Unlock()
-	select {
-	case <-changed:
-	case <-token:
-	case <-ctx.Done():
-	}
-	c.mu.Lock()
+	defer c.mu.Lock() // also if f panics
+	f()
 }
 
 // broadcast wakes all who wait. The caller holds mu.

@@ -19,7 +19,8 @@ import (
 //   - a handshake that the server, or a proxy, refused with a status from 400
 //     to 499: the request would have to be another one.
 //
-// A Retry function can make its own exceptions and ask Retryable for the rest.
+// A Retry function can make its own exceptions, as for 401 where dial gets a
+// fresh token, or for 429, and ask Retryable for the rest.
 func Retryable(err error) bool {
 	var refused *wschannel.HandshakeError
 	if errors.As(err, &refused) && isClientError(refused.StatusCode) || isClientError(proxyStatus(err)) {
