@@ -118,6 +118,10 @@ func (c *Channel) Close() error {
 // [ErrInvalidClose] and changes nothing. CloseWith(0, "") sends a close frame
 // without a code: both sides see status.NoStatusReceived.
 //
+// Browsers let scripts send no code, 1000 and 3000-4999. There, in place of any
+// other code the peer is told 3000 more, as 4001 for 1001, whether CloseWith was
+// called or the channel itself has to close. This side tells the code as it was.
+//
 // If the channel is over or being closed already, CloseWith returns the error
 // of that end.
 func (c *Channel) CloseWith(code status.Code, reason string) error {
@@ -137,7 +141,9 @@ func (c *Channel) CloseWith(code status.Code, reason string) error {
 
 // CloseNow hangs up: no close frame, no flushing, no waiting. The peer sees a
 // lost connection, and the channel ends with 1006 unless it was being closed
-// already. It always returns nil.
+// already. It always returns nil. A browser cannot hang up: there the peer sees
+// a close frame without a code, after what was accepted, and this side does not
+// wait for it.
 func (c *Channel) CloseNow() error {
 	c.engine.closeNow()
 	return nil

@@ -15,6 +15,11 @@
 // [Options] are the same everywhere. [Dialer] adds what only native platforms
 // have: request headers, TLS, an HTTP client of one's own.
 //
+// Compiled for js/wasm, Connect uses the WebSocket of the browser or of Node.js,
+// and the channel behaves as everywhere else. What a browser does not let
+// scripts do does not exist there, or fails with errors.ErrUnsupported: see
+// [Connect], [Channel.CloseWith], [Channel.Ping] and InboundQueue of [Options].
+//
 // # Serving
 //
 // [Server] is an http.Handler that runs a function for each channel:

@@ -146,6 +146,11 @@ func newChannel(rwc io.ReadWriteCloser, server bool, protocol string, set settin
 	return c
 }
 
+// reader returns what a Reader has to know.
+func (s *settings) reader(server bool) proto.Config {
+	return proto.Config{Server: server, MessageLimit: s.messageLimit, FragmentLimit: s.fragmentLimit}
+}
+
 // start sets the timers of a new channel, when everything else is in place.
 func (e *engine) start() {
 	e.awaitReceiver()

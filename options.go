@@ -19,12 +19,14 @@ type Options struct {
 	// MessageLimit is the size in bytes of the longest message that is
 	// received. A longer one ends the channel with 1009 before it is read.
 	// Messages that are streamed with [Channel.NextReader] are not bound by
-	// it. Default: 1 MiB.
+	// it, except in browsers, which hold the whole message all the same.
+	// Default: 1 MiB.
 	MessageLimit int
 
 	// FragmentLimit is the number of frames that a received message may come
 	// in; more end the channel with 1009. As the limit above it does not bind
-	// NextReader. Default: 131,072.
+	// NextReader. Browsers do not tell the frames of a message, so it has no
+	// effect there. Default: 131,072.
 	FragmentLimit int
 
 	// ReceiveBuffer is how many bytes may wait to be received while nobody
@@ -32,8 +34,18 @@ type Options struct {
 	// reading, and the peer has to wait. With a negative value nothing is read
 	// ahead: then a peer's close or a lost connection is noticed only while
 	// somebody receives. Less than 139, the room that a ping or a close needs,
-	// is taken as 139. Default: 64 KiB.
+	// is taken as 139. In browsers it has no effect: see InboundQueue. Default:
+	// 64 KiB.
 	ReceiveBuffer int
+
+	// InboundQueue is how many bytes may wait to be received in a browser,
+	// which cannot be told to stop reading; it takes the place of
+	// ReceiveBuffer there. Each message counts 64 bytes more than its data,
+	// and one that finds nothing waiting always fits. When the next one does
+	// not, the channel is closed with 1008 and an error that says so; what had
+	// come before is received first. On other platforms it has no effect.
+	// Default: 16 MiB.
+	InboundQueue int
 
 	// HandshakeTimeout bounds [Connect], from the look-up of the name to the
 	// server's answer. Servers have ReadHeaderTimeout of http.Server for it.
@@ -64,6 +76,7 @@ type settings struct {
 	messageLimit     int
 	fragmentLimit    int
 	receiveBuffer    int
+	inboundQueue     int
 	handshakeTimeout time.Duration
 	writeTimeout     time.Duration
 	closeTimeout     time.Duration
@@ -79,6 +92,7 @@ func (o *Options) settings() settings {
 		messageLimit:     limit(o.MessageLimit, 1<<20),
 		fragmentLimit:    limit(o.FragmentLimit, 131_072),
 		receiveBuffer:    max(0, either(o.ReceiveBuffer, 64<<10)),
+		inboundQueue:     limit(o.InboundQueue, 16<<20),
 		handshakeTimeout: max(0, either(o.HandshakeTimeout, 10*time.Second)),
 		writeTimeout:     max(0, either(o.WriteTimeout, 10*time.Second)),
 		closeTimeout:     max(0, either(o.CloseTimeout, 5*time.Second)),
@@ -92,10 +106,6 @@ func (o *Options) settings() settings {
 		s.pingTimeout = 0 // it begins with a ping
 	}
 	return s
-}
-
-func (s *settings) reader(server bool) proto.Config {
-	return proto.Config{Server: server, MessageLimit: s.messageLimit, FragmentLimit: s.fragmentLimit}
 }
 
 // either returns v, or the default if v is zero.

@@ -1,0 +1,114 @@
+package wschannel
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"syscall/js"
+
+	"github.com/wschannel/wschannel/status"
+)
+
+// An inbox holds the messages that have come and were not received yet.
+type inbox struct {
+	queue []*received // queue[from:]
+	from  int
+	size  int // in bytes, as InboundQueue counts them
+}
+
+// A received message waits in the inbox.
+type received struct {
+	t    Type
+	data []byte
+}
+
+func (m *received) size() int { return len(m.data) + messageOverhead }
+
+// messageOverhead is how many bytes a waiting message costs beside its data.
+const messageOverhead = 64
+
+// fits reports whether there is room for a message of n bytes. An empty inbox
+// takes any, so that a message within its own limit can always be received.
+func (b *inbox) fits(n, limit int) bool {
+	return b.from == len(b.queue) || n+messageOverhead <= limit-b.size
+}
+
+func (b *inbox) add(m *received) {
+	if len(b.queue) == cap(b.queue) && b.from > len(b.queue)/2 {
+		n := copy(b.queue, b.queue[b.from:])
+		clear(b.queue[n:])
+		b.queue, b.from = b.queue[:n], 0
+	}
+	b.queue = append(b.queue, m)
+	b.size += m.size()
+}
+
+// take removes the first message; it returns nil if there is none.
+func (b *inbox) take() *received {
+	if b.from == len(b.queue) {
+		return nil
+	}
+	m := b.queue[b.from]
+	b.queue[b.from] = nil
+	b.from++
+	b.size -= m.size()
+	if b.from == len(b.queue) {
+		*b = inbox{}
+	}
+	return m
+}
+
+// putBack makes a message the first.
+func (b *inbox) putBack(m *received) {
+	b.queue = slices.Insert(b.queue, b.from, m)
+	b.size += m.size()
+}
+
+// take takes the data of a message event: a string or an ArrayBuffer. It is
+// copied at once, for a reference would keep the memory of JavaScript until Go
+// collects its own.
+func (e *engine) take(data js.Value) {
+	if isClosed(e.ended) {
+		return // closed by this side, or unable to go on
+	}
+	limit := e.set.messageLimit
+	m := &received{t: Text}
+	var view js.Value
+	var size int
+	if data.Type() == js.TypeString {
+		m.data, size = stringToGo(data, limit)
+	} else {
+		m.t = Binary
+		var ok bool
+		if view, size, ok = bytesOf(data); !ok {
+			text := "binary messages come as something else than an ArrayBuffer: the socket's binaryType was changed"
+			e.fail(status.UnsupportedData, "", errors.New(text))
+			return
+		}
+	}
+	if size > limit {
+		text := "message of " + strconv.Itoa(size) + " bytes or more, the limit is " + strconv.Itoa(limit)
+		e.fail(status.MessageTooBig, text, &ProtocolError{Section: "7.4.1", Text: text})
+		return
+	}
+	e.mu.Lock()
+	fits := e.inbox.fits(size, e.set.inboundQueue)
+	e.mu.Unlock()
+	if !fits {
+		e.fail(status.PolicyViolation, "too many messages wait to be received", ErrInboundQueueFull)
+		return
+	}
+	if m.t == Binary {
+		m.data = make([]byte, size)
+		js.CopyBytesToGo(m.data, view)
+	}
+	e.mu.Lock()
+	if !isClosed(e.deaf) {
+		e.inbox.add(m)
+	}
+	e.mu.Unlock()
+	select {
+	case e.arrived <- struct{}{}:
+	default:
+	}
+}
