@@ -33,7 +33,7 @@ demo: ## two channels talk to a server on this machine, with a transcript
 	@go run ./cmd/wschannel demo
 
 .PHONY: test
-test: begin fmt vet staticcheck test-race test-alloc fuzz-smoke verdict ## all checks and tests; lists what had to be skipped, and fails if it is in CI
+test: begin fmt vet staticcheck test-race test-alloc test-wasm fuzz-smoke verdict ## all checks and tests; lists what had to be skipped, and fails if it is in CI
 
 .PHONY: setup
 setup: ## install what tests can use besides Go and a C compiler (root: with apt-get)
@@ -66,6 +66,7 @@ staticcheck: ## staticcheck of all modules
 		echo "staticcheck: its source cannot be downloaded; run make test once where it can" >> $(SKIPPED); \
 	else \
 		$(BIN)/staticcheck work; \
+		GOOS=js GOARCH=wasm $(BIN)/staticcheck . ./internal/wasmtest; \
 		$(IN_TOOLS) $(BIN)/staticcheck ./...; \
 	fi
 
@@ -87,6 +88,26 @@ test-race: begin ## all tests of all modules, under the race detector
 test-alloc: begin ## the allocation budgets
 	@echo "allocation budgets, without the race detector:"
 	@$(GO_TEST) -run '^TestAlloc' work | $(BIN)/testreport -skipped $(SKIPPED) | { grep -v -e 'no test files' -e 'no tests to run' || true; }
+
+# Where the tests of internal/wasmtest run besides here, compiled for js/wasm.
+WASM_HOSTS ?= chromium chromium-worker firefox node
+
+.PHONY: test-wasm
+test-wasm: begin ## the tests that run in browsers and in Node.js
+	@go build -o $(BIN)/wasmrun ./internal/wasmtest/run
+	@GOOS=js GOARCH=wasm go vet . ./status ./streamchannel ./internal/wasmtest
+	@for host in $(WASM_HOSTS); do \
+		lacks=$$($(BIN)/wasmrun -missing $$host); \
+		if [[ -n $$lacks ]]; then echo "js/wasm in $$host: $$lacks" >> $(SKIPPED); continue; fi; \
+		echo "js/wasm in $$host:"; \
+		GOOS=js GOARCH=wasm WASM_HOST=$$host $(GO_TEST) -exec $(BIN)/wasmrun ./internal/wasmtest | $(BIN)/testreport -skipped $(SKIPPED); \
+	done
+
+.PHONY: wasm-size
+wasm-size: ## how large a minimal program for the browser is
+	@mkdir -p $(BIN)
+	@GOOS=js GOARCH=wasm go build -trimpath -ldflags='-s -w' -o $(BIN)/minimal.wasm ./internal/wasmtest/minimal
+	@printf '%d bytes, gzipped %d\n' $$(wc -c < $(BIN)/minimal.wasm) $$(gzip -9 -c $(BIN)/minimal.wasm | wc -c)
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s)

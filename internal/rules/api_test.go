@@ -11,18 +11,24 @@ import (
 
 var update = flag.Bool("update", false, "write the API listings in testdata/api anew")
 
-// apiDir has one listing for each public package: what go doc -all prints.
+// apiDir has one listing for each public package: what go doc -all prints. What
+// the root package has in the browser beyond that is in browserListing.
 const apiDir = "testdata/api"
 
 func TestAPI(t *testing.T) {
 	wantComplaints(t, apiComplaints(map[string]string{"same": "x\n", "new": "x\n", "changed": "a\nb\n"}, map[string]string{"same": "x\n", "gone": "x\n", "changed": "a\nc\n"}),
 		"  a\n- c\n+ b\n", "gone is no longer", "new is not yet")
+	if got, want := beyond("func a()\n\nfunc b()\n    text\ntype c int\n", "func c()\n\nfunc a()\n"), "func b()\ntype c int\n"; got != want {
+		t.Errorf("beyond returns %q, want %q", got, want)
+	}
 
 	current := map[string]string{}
 	for _, dir := range publicPackages(tree(t)) {
 		// One platform, so that the listing does not depend on who makes it.
 		current[listingName(dir)] = goCommand(t, []string{"GOOS=linux", "GOARCH=amd64"}, "doc", "-all", importPath(dir))
 	}
+	browser := goCommand(t, []string{"GOOS=js", "GOARCH=wasm"}, "doc", "-all", rootModule)
+	current[browserListing] = beyond(browser, current[listingName(".")])
 	if *update {
 		writeListings(t, current)
 	}
@@ -42,6 +48,24 @@ func TestAPI(t *testing.T) {
 		report(t, complaints)
 		t.Error("if the change of the API is meant: go test ./internal/rules -run TestAPI -update")
 	}
+}
+
+const browserListing = "wschannel_js.txt"
+
+// beyond returns the declarations of a listing that another one has not.
+func beyond(listing, other string) string {
+	known := map[string]bool{}
+	for line := range strings.Lines(other) {
+		known[line] = true
+	}
+	var more strings.Builder
+	for line := range strings.Lines(listing) {
+		word, _, _ := strings.Cut(line, " ")
+		if slices.Contains([]string{"const", "func", "type", "var"}, word) && !known[line] {
+			more.WriteString(line)
+		}
+	}
+	return more.String()
 }
 
 // listingName names the file for the package in a folder.

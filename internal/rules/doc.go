@@ -1,6 +1,7 @@
 // Package rules holds the rules of this repository, as tests:
 //
-//   - which package may import which, on native platforms and in the browser
+//   - which package may import which, on native platforms and in the browser;
+//     a minimal browser program stays small
 //   - what the modules may require
 //   - everything exported is documented
 //   - the exported API is what testdata/api says, so that a change shows in review

@@ -31,6 +31,11 @@ var layers = map[string]layer{
 	"internal/handshake":        {own: []string{"status"}, forbidden: []string{"net/http", "net/textproto", "os", "sync", "time", "context"}, pure: true},
 	"internal/rules":            {},
 	"reconnect":                 {own: []string{".", "streamchannel", "status"}},
+	// Tests in browsers: the program that runs them, and what they connect to.
+	"internal/wasmtest":         {own: []string{".", "status", "internal/wasmtest/servers"}},
+	"internal/wasmtest/run":     {own: []string{"internal/wasmtest/servers"}},
+	"internal/wasmtest/servers": {own: []string{".", "status", "streamchannel", "internal/wire"}},
+	"internal/wasmtest/minimal": {own: []string{"."}},
 	".":                         {own: []string{"status", "streamchannel", "internal/wire", "internal/proto", "internal/handshake"}},
 }
 
@@ -44,8 +49,11 @@ var thirdParty = []string{
 // A browser program pays for everything that is linked: these packages must not
 // reach, even indirectly, what jsForbidden lists.
 var (
-	jsPackages  = []string{"status", "streamchannel", "internal/wire", "internal/proto", "internal/handshake"}
-	jsForbidden = []string{"net", "net/http", "net/textproto", "crypto/tls", "log/slog"}
+	jsPackages  = []string{".", "status", "streamchannel", "internal/wire", "internal/proto", "internal/handshake"}
+	jsForbidden = []string{
+		"net", "net/http", "net/textproto", "crypto/tls", "log/slog",
+		"compress/flate", "github.com/klauspost/compress/flate", importPath("internal/deflate"),
+	}
 )
 
 func TestImports(t *testing.T) {

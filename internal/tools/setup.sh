@@ -107,13 +107,28 @@ debian_websockets() {
 	/usr/bin/python3 -c 'import websockets' 2>/dev/null
 }
 
+# any COMMAND...: is one of them there?
+any() {
+	local command
+	for command in "$@"; do
+		if command -v "$command" >/dev/null; then
+			return
+		fi
+	done
+	return 1
+}
+
 if need node nodejs npm && need npm nodejs npm; then
 	node_packages cmd/wschannel/testdata/node
 	node_packages interop/testdata/node
+	node_packages internal/wasmtest/run/testdata/node
 fi
 if need python3 python3 python3-venv; then
 	python_packages interop/testdata/python/requirements.txt
 fi
+any chromium-headless-shell chromium chromium-browser google-chrome ||
+	need chromium-headless-shell chromium-headless-shell || true
+any firefox-esr firefox || need firefox-esr firefox-esr || true
 need nginx nginx || true
 need haproxy haproxy || true
 need zsh zsh || true
