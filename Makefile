@@ -95,7 +95,7 @@ WASM_HOSTS ?= chromium chromium-worker firefox node
 .PHONY: test-wasm
 test-wasm: begin ## the tests that run in browsers and in Node.js
 	@go build -o $(BIN)/wasmrun ./internal/wasmtest/run
-	@GOOS=js GOARCH=wasm go vet . ./status ./streamchannel ./internal/wasmtest
+	@GOOS=js GOARCH=wasm go vet . ./reconnect ./status ./streamchannel ./internal/wasmtest
 	@for host in $(WASM_HOSTS); do \
 		lacks=$$($(BIN)/wasmrun -missing $$host); \
 		if [[ -n $$lacks ]]; then echo "js/wasm in $$host: $$lacks" >> $(SKIPPED); continue; fi; \

@@ -49,7 +49,7 @@ var thirdParty = []string{
 // A browser program pays for everything that is linked: these packages must not
 // reach, even indirectly, what jsForbidden lists.
 var (
-	jsPackages  = []string{".", "status", "streamchannel", "internal/wire", "internal/proto", "internal/handshake"}
+	jsPackages  = []string{".", "reconnect", "status", "streamchannel", "internal/wire", "internal/proto", "internal/handshake"}
 	jsForbidden = []string{
 		"net", "net/http", "net/textproto", "crypto/tls", "log/slog",
 		"compress/flate", "github.com/klauspost/compress/flate", importPath("internal/deflate"),
