@@ -123,7 +123,7 @@ func upgrade(w http.ResponseWriter, r *http.Request, o *AcceptOptions, offer han
 			return nil, unusable(fmt.Errorf("SelectProtocol returned %q, which was not offered", protocol))
 		}
 	}
-	response, err := handshake.AppendResponse(nil, offer.Key, protocol, o.Header)
+	response, err := handshake.AppendResponse(nil, offer.Key, protocol, "", o.Header)
 	if err != nil {
 		return nil, unusable(err)
 	}

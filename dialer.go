@@ -129,7 +129,7 @@ func (d *Dialer) connect(ctx context.Context, rawURL string) (*Channel, *http.Re
 		}
 		return nil, nil, unwrapURL(err)
 	}
-	protocol, refusal := handshake.CheckResponse(resp.StatusCode, resp.Header, key, d.Protocols)
+	protocol, _, refusal := handshake.CheckResponse(resp.StatusCode, resp.Header, key, d.Protocols, nil)
 	if refusal != nil {
 		return nil, resp, refused(resp, either(d.notFollowed(resp), refusal.Text))
 	}
@@ -176,7 +176,7 @@ func (d *Dialer) request(ctx context.Context, rawURL string) (*http.Request, str
 		}
 	}
 	key := handshake.NewKey()
-	return req, key, handshake.SetRequest(req.Header, key, d.Protocols)
+	return req, key, handshake.SetRequest(req.Header, key, d.Protocols, "")
 }
 
 // refused makes an error of a response that is no acceptance, and leaves the

@@ -53,11 +53,11 @@ func FuzzCheckRequest(f *testing.F) {
 			t.Errorf("accepted %q: %v", offer.Protocols, err)
 		}
 		for _, protocol := range append([]string{""}, offer.Protocols...) {
-			response, err := AppendResponse(nil, offer.Key, protocol, nil)
+			response, err := AppendResponse(nil, offer.Key, protocol, "", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, refusal := CheckResponse(101, parseResponse(t, response), offer.Key, offer.Protocols)
+			got, _, refusal := CheckResponse(101, parseResponse(t, response), offer.Key, offer.Protocols, nil)
 			if refusal != nil || got != protocol {
 				t.Errorf("got %q, %v; want %q", got, refusal, protocol)
 			}
@@ -81,7 +81,7 @@ func FuzzCheckResponse(f *testing.F) {
 		}
 		const key = sampleKey
 		request := header{name: {value}}
-		if err := SetRequest(request, key, offered); err != nil {
+		if err := SetRequest(request, key, offered, ""); err != nil {
 			checkMisuse(t, err, ";")
 			if len(request) != 1 {
 				t.Errorf("changed the header to %q", request)
@@ -96,7 +96,7 @@ func FuzzCheckResponse(f *testing.F) {
 		}
 
 		protocol := SelectProtocol(strings.Split(supports, "\n"), offer.Protocols)
-		response, err := AppendResponse(nil, offer.Key, protocol, header{name: {value}})
+		response, err := AppendResponse(nil, offer.Key, protocol, "", header{name: {value}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,12 +104,12 @@ func FuzzCheckResponse(f *testing.F) {
 		if got := anySpelling(h, name); got != trim(value) {
 			t.Errorf("%q became %q", value, got)
 		}
-		if got, refusal := CheckResponse(101, h, key, offered); refusal != nil || got != protocol {
+		if got, _, refusal := CheckResponse(101, h, key, offered, nil); refusal != nil || got != protocol {
 			t.Fatalf("got %q, %v; want %q", got, refusal, protocol)
 		}
 
 		h[changed] = []string{to}
-		got, refusal := CheckResponse(101, h, key, offered)
+		got, _, refusal := CheckResponse(101, h, key, offered, nil)
 		if refusal != nil {
 			checkText(t, refusal.Text)
 		} else if got != "" && !slices.Contains(offered, got) {

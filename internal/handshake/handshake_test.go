@@ -135,7 +135,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			key := NewKey()
 			request := header{"X-Own": {"1"}}
-			if err := SetRequest(request, key, test.offered); err != nil {
+			if err := SetRequest(request, key, test.offered, ""); err != nil {
 				t.Fatal(err)
 			}
 			offer, refusal := CheckRequest(Request{
@@ -146,11 +146,11 @@ func TestRoundTrip(t *testing.T) {
 				t.Fatalf("offer %q", offer)
 			}
 			protocol := SelectProtocol(test.supported, offer.Protocols)
-			response, err := AppendResponse(nil, offer.Key, protocol, header{"X-Own": {"2"}})
+			response, err := AppendResponse(nil, offer.Key, protocol, "", header{"X-Own": {"2"}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, refusal := CheckResponse(101, parseResponse(t, response), key, test.offered)
+			got, _, refusal := CheckResponse(101, parseResponse(t, response), key, test.offered, nil)
 			checkRefusal(t, refusal, 0, "")
 			if got != test.protocol {
 				t.Errorf("protocol %q, want %q", got, test.protocol)

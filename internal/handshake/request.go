@@ -7,14 +7,15 @@ import (
 
 // SetRequest adds a client's handshake to the header of its GET request (RFC
 // 6455 §4.1), in place: Upgrade, Connection and Sec-WebSocket-Version, -Key
-// and -Protocol, spelled exactly so. The key comes from [NewKey]; protocols
-// are offered in the client's order of preference, none if the list is empty.
-// The header must not be nil.
+// -Protocol and -Extensions, spelled exactly so. The key comes from [NewKey];
+// protocols are offered in the client's order of preference, none if the list
+// is empty; extensions is what [Deflate.Offer] returns, or "" for none. The
+// header must not be nil.
 //
 // The error is a [MisuseError], and the header is as it was: a field of the
 // handshake was there already, a field is malformed, or [CheckProtocols]
 // objects.
-func SetRequest(header map[string][]string, key string, protocols []string) error {
+func SetRequest(header map[string][]string, key string, protocols []string, extensions string) error {
 	if _, err := checkHeader(header); err != nil {
 		return err
 	}
@@ -27,6 +28,9 @@ func SetRequest(header map[string][]string, key string, protocols []string) erro
 	header[nameKey] = []string{key}
 	if len(protocols) > 0 {
 		header[nameProtocol] = []string{strings.Join(protocols, ", ")}
+	}
+	if extensions != "" {
+		header[nameExtensions] = []string{extensions}
 	}
 	return nil
 }
@@ -47,11 +51,14 @@ type Request struct {
 type Offer struct {
 	Key       string   // Sec-WebSocket-Key
 	Protocols []string // in the client's order of preference; nil for none
+
+	// Extensions are the lines of Sec-WebSocket-Extensions, which are
+	// well-formed; [Deflate.Answer] takes them.
+	Extensions []string
 }
 
 // CheckRequest checks a client's handshake (RFC 6455 §4.2.1), all but its
-// origin, for which there is [CheckOrigin]. Extensions have to be well-formed;
-// none is used.
+// origin, for which there is [CheckOrigin]. Extensions have to be well-formed.
 func CheckRequest(r Request) (Offer, *Error) {
 	if err := checkHTTP(r); err != nil {
 		return Offer{}, err
@@ -69,10 +76,10 @@ func CheckRequest(r Request) (Offer, *Error) {
 	if why != "" {
 		return Offer{}, badRequest(why)
 	}
-	if why := checkExtensions(f.extensions); why != "" {
-		return Offer{}, badRequest(why)
+	if _, malformed := parseExtensions(f.extensions); malformed != "" {
+		return Offer{}, badRequest(malformedExtensions("request", malformed))
 	}
-	return Offer{Key: key, Protocols: protocols}, nil
+	return Offer{Key: key, Protocols: protocols, Extensions: f.extensions}, nil
 }
 
 // checkHTTP checks what every handshake needs of HTTP: RFC 6455 §4.2.1, items

@@ -32,7 +32,7 @@ func TestSetRequest(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			checkMisuse(t, SetRequest(test.header, sampleKey, test.protocols), "")
+			checkMisuse(t, SetRequest(test.header, sampleKey, test.protocols, ""), "")
 			if !reflect.DeepEqual(test.header, test.want) {
 				t.Errorf("got  %q\nwant %q", test.header, test.want)
 			}
@@ -51,7 +51,7 @@ func TestSetRequestMisuse(t *testing.T) {
 		{header{"X-Own": {"a"}}, []string{"a", "a"}, `"a" twice`},
 	} {
 		before := maps.Clone(test.header)
-		checkMisuse(t, SetRequest(test.header, sampleKey, test.protocols), test.want)
+		checkMisuse(t, SetRequest(test.header, sampleKey, test.protocols, ""), test.want)
 		if !reflect.DeepEqual(test.header, before) {
 			t.Errorf("changed the header to %q", test.header)
 		}

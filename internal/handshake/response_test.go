@@ -22,7 +22,7 @@ func TestAppendResponse(t *testing.T) {
 			start + "C: \r\na: x\r\nb: 2\r\nb: 1\r\n\r\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := AppendResponse([]byte("before"), sampleKey, test.protocol, test.extra)
+			got, err := AppendResponse([]byte("before"), sampleKey, test.protocol, "", test.extra)
 			checkMisuse(t, err, "")
 			if string(got) != "before"+test.want {
 				t.Errorf("got  %q\nwant %q", got, "before"+test.want)
@@ -41,7 +41,7 @@ func TestAppendResponseMisuse(t *testing.T) {
 		{"", header{"Sec-Websocket-Accept": {"a"}}, "belongs"},
 		{"a\r\nb: c", nil, `the subprotocol "a\r\nb: c" that is no token`},
 	} {
-		got, err := AppendResponse([]byte("before"), sampleKey, test.protocol, test.extra)
+		got, err := AppendResponse([]byte("before"), sampleKey, test.protocol, "", test.extra)
 		checkMisuse(t, err, test.want)
 		if string(got) != "before" {
 			t.Errorf("changed dst to %q", got)
@@ -82,7 +82,7 @@ func TestCheckResponse(t *testing.T) {
 			for name, values := range test.header {
 				h[name] = values
 			}
-			got, err := CheckResponse(101, h, sampleKey, test.offered)
+			got, _, err := CheckResponse(101, h, sampleKey, test.offered, nil)
 			checkRefusal(t, err, 0, "")
 			if got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
@@ -130,7 +130,7 @@ func TestCheckResponseRefusal(t *testing.T) {
 			for name, values := range test.header {
 				h[name] = values
 			}
-			got, err := CheckResponse(test.status, h, sampleKey, test.offered)
+			got, _, err := CheckResponse(test.status, h, sampleKey, test.offered, nil)
 			checkRefusal(t, err, test.status, test.want)
 			if got != "" {
 				t.Errorf("subprotocol %q beside an error", got)
