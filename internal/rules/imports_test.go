@@ -29,6 +29,7 @@ var layers = map[string]layer{
 	"internal/wire":             {own: []string{"status"}, forbidden: []string{"io", "net", "os", "sync", "time", "context"}, pure: true},
 	"internal/proto":            {own: []string{"internal/wire", "status"}, forbidden: []string{"io", "net", "os", "sync", "time", "context"}, pure: true},
 	"internal/handshake":        {own: []string{"status"}, forbidden: []string{"net/http", "net/textproto", "os", "sync", "time", "context"}, pure: true},
+	"internal/deflate":          {forbidden: []string{"net", "os", "time", "context"}, pure: true},
 	"internal/rules":            {},
 	"reconnect":                 {own: []string{".", "streamchannel", "status"}},
 	// Tests in browsers: the program that runs them, and what they connect to.
@@ -36,14 +37,15 @@ var layers = map[string]layer{
 	"internal/wasmtest/run":     {own: []string{"internal/wasmtest/servers"}},
 	"internal/wasmtest/servers": {own: []string{".", "status", "streamchannel", "internal/wire"}},
 	"internal/wasmtest/minimal": {own: []string{"."}},
-	".":                         {own: []string{"status", "streamchannel", "internal/wire", "internal/proto", "internal/handshake"}},
+	".":                         {own: []string{"status", "streamchannel", "internal/wire", "internal/proto", "internal/handshake", "internal/deflate"}},
 }
 
 // thirdParty lists the modules that the root module may require. A user's go.mod
 // gets each of them, so each needs a reason in ARCHITECTURE.md.
 var thirdParty = []string{
+	"github.com/klauspost/compress",
 	"github.com/segmentio/asm",
-	"golang.org/x/sys", // required by it
+	"golang.org/x/sys", // required by asm
 }
 
 // A browser program pays for everything that is linked: these packages must not

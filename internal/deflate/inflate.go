@@ -1,0 +1,121 @@
+package deflate
+
+import (
+	"bytes"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/klauspost/compress/flate"
+)
+
+// Inflate appends the inflated message to dst. message is what was received: it
+// lacks the end that every message has (RFC 7692 §7.2.2). The result is slid
+// into the window. dst and message may share memory.
+//
+// The errors are [ErrTooLong], as soon as more than limit bytes have come, and
+// [ErrCorrupt]; then dst is returned as it was and the window is of no use any
+// more.
+func Inflate(dst, message []byte, limit int, w *Window) ([]byte, error) {
+	f, ok := inflaters.Get().(*inflater)
+	if !ok {
+		f = &inflater{flate: flate.NewReader(nil)}
+	}
+	out, err := f.inflate(dst, message, limit, w)
+	f.giveBack()
+	if err != nil {
+		return dst, err
+	}
+	w.Add(out[len(dst):])
+	return out, nil
+}
+
+// An inflater is the working memory for one message at a time.
+type inflater struct {
+	flate io.ReadCloser // a flate.Resetter too
+	src   bytes.Reader
+	in    []byte // the message and the tail
+	dict  []byte
+	spare [1]byte
+}
+
+var inflaters sync.Pool
+
+// maxKept is the largest buffer in bytes that is kept for later messages.
+const maxKept = 64 << 10
+
+func (f *inflater) giveBack() {
+	if cap(f.in) > maxKept {
+		f.in = nil
+	}
+	f.src.Reset(nil)
+	inflaters.Put(f)
+}
+
+func (f *inflater) inflate(dst, message []byte, limit int, w *Window) ([]byte, error) {
+	f.in = append(append(f.in[:0], message...), tail...)
+	f.src.Reset(f.in)
+	if err := f.flate.(flate.Resetter).Reset(&f.src, w.Bytes()); err != nil {
+		return nil, err
+	}
+	out := dst
+	for {
+		n := len(out) - len(dst)
+		room := f.spare[:]
+		if n < limit {
+			if len(out) == cap(out) {
+				out = slices.Grow(out, min(max(512, 3*len(message), n), limit-n))
+			}
+			room = out[len(out):cap(out)]
+			room = room[:min(len(room), limit-n)]
+		}
+		got, err := f.flate.Read(room)
+		if got > 0 && n == limit {
+			return nil, ErrTooLong
+		}
+		out = out[:len(out)+got]
+		switch {
+		case err == nil:
+		case err != io.EOF:
+			return nil, ErrCorrupt
+		case f.src.Len() == 0:
+			return out, nil
+		case f.atEnd():
+			return out, nil
+		default:
+			if err := f.resume(out[len(dst):], w); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// atEnd reports whether nothing follows a final block inside a message except
+// for the empty block that a sender has to put there (RFC 7692 §7.2.3.4).
+// Senders that forget it are understood.
+func (f *inflater) atEnd() bool {
+	switch rest := f.src.Len(); rest {
+	case len(tail):
+		return true
+	case len(tail) + 1:
+		return f.in[len(f.in)-rest] == 0
+	}
+	return false
+}
+
+// resume goes on behind a final block: "DEFLATE blocks with the BFINAL bit set
+// to 1" may come anywhere (RFC 7692 §7.2.3.4), and the window goes on.
+func (f *inflater) resume(inflated []byte, w *Window) error {
+	if f.src.Len() < len(tail) {
+		return ErrCorrupt // the block has taken from the tail
+	}
+	const size = 1 << maxBits
+	if len(inflated) >= size {
+		f.dict = append(f.dict[:0], inflated[len(inflated)-size:]...)
+	} else {
+		known := w.Bytes()
+		f.dict = append(f.dict[:0], known[max(0, len(known)+len(inflated)-size):]...)
+		f.dict = append(f.dict, inflated...)
+	}
+	return f.flate.(flate.Resetter).Reset(&f.src, f.dict)
+}
