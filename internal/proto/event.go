@@ -31,7 +31,12 @@ type Event struct {
 	Kind   Kind
 	Opcode wire.Opcode // Text or Binary
 	Last   bool        // this Part ends its message
-	Code   status.Code
+
+	// Compressed says of a Message or Start that its first frame had RSV1 set:
+	// the payload is compressed, and whether it is UTF-8 was not looked at.
+	Compressed bool
+
+	Code status.Code
 
 	// Data of a Message is what was given to Collect with the payload behind
 	// it. Data of a Part is the beginning of what was given to Stream. Any

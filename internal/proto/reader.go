@@ -17,7 +17,12 @@ type Config struct {
 	Server        bool // we are the server, so that frames have to be masked
 	MessageLimit  int  // the longest message that is collected, in bytes; negative: any
 	FragmentLimit int  // the most frames that a collected message may have; negative: any
+	Compression   bool // RSV1 may mark a message as compressed (RFC 7692 §6)
 }
+
+// slack returns by how much a compressed message may be longer than the limit
+// for what it inflates to: no encoder needs more than nine bits for a byte.
+func (c *Config) slack() uint64 { return uint64(c.MessageLimit)/8 + 1024 }
 
 // A Reader is the receiving half of a connection. The transport asks for
 // [Reader.Space], puts bytes there, says how many with [Reader.Filled], and
@@ -46,13 +51,14 @@ type Reader struct {
 	discarding bool // every message is dropped
 
 	// The message under way.
-	opcode   wire.Opcode // Text or Binary; Continuation when there is none
-	size     uint64      // bytes of payload that its frames have claimed
-	frames   int
-	heads    int // length of the headers that stood before what is held of it
-	text     UTF8
-	started  bool // Start was returned for it
-	skipping bool // what is left of it is dropped
+	opcode     wire.Opcode // Text or Binary; Continuation when there is none
+	compressed bool
+	size       uint64 // bytes of payload that its frames have claimed
+	frames     int
+	heads      int // length of the headers that stood before what is held of it
+	text       UTF8
+	started    bool // Start was returned for it
+	skipping   bool // what is left of it is dropped
 
 	// Where its payload goes.
 	streaming bool
@@ -202,7 +208,7 @@ func (r *Reader) Next() Event {
 			switch {
 			case !r.started:
 				r.started = true
-				return Event{Kind: Start, Opcode: r.opcode}
+				return Event{Kind: Start, Opcode: r.opcode, Compressed: r.compressed}
 			case cap(r.dst) == 0 && (r.inFrame || len(r.kept) > 0):
 				return Event{Kind: More}
 			case len(r.kept) > 0:
@@ -227,7 +233,11 @@ func (r *Reader) header() (Event, bool) {
 	if err != nil {
 		return Event{Kind: More}, true
 	}
-	v := wire.Check(h, wire.State{Server: r.cfg.Server, Fragmented: r.opcode != wire.Continuation})
+	state := wire.State{Server: r.cfg.Server, Fragmented: r.opcode != wire.Continuation}
+	if r.cfg.Compression {
+		state.Rsv = wire.Rsv1
+	}
+	v := wire.Check(h, state)
 	if v == nil && !h.Opcode.Control() {
 		if v = r.begin(h); v != nil && r.waiting {
 			return Event{Kind: TooLong}, true
@@ -273,11 +283,17 @@ func (r *Reader) control(op wire.Opcode, body []byte) Event {
 // begin takes up a data frame. The limits are for what has to be held in
 // memory, so they do not bind a message that is streamed or dropped.
 func (r *Reader) begin(h wire.Header) *wire.Violation {
+	if h.Opcode != wire.Continuation {
+		r.compressed = h.Rsv != 0
+	}
 	if r.discarding {
 		r.started, r.skipping = true, true
 	}
 	if !r.streaming && !r.started {
 		limit := uint64(r.cfg.MessageLimit)
+		if r.compressed && r.cfg.MessageLimit >= 0 {
+			limit += r.cfg.slack()
+		}
 		switch {
 		case h.Length > limit-r.size:
 			return tooBig("message of " + strconv.FormatUint(r.size+h.Length, 10) +
@@ -339,14 +355,14 @@ func (r *Reader) take(p []byte) *wire.Violation {
 	if r.head.Masked {
 		r.pos = wire.Mask(p, r.head.Key, r.pos)
 	}
-	if r.opcode == wire.Text && !r.text.Valid(p) {
+	if r.opcode == wire.Text && !r.compressed && !r.text.Valid(p) {
 		return notUTF8("text message with bytes that are not UTF-8")
 	}
 	return nil
 }
 
 func (r *Reader) message() Event {
-	ev := Event{Kind: Message, Opcode: r.opcode, Data: r.dst}
+	ev := Event{Kind: Message, Opcode: r.opcode, Compressed: r.compressed, Data: r.dst}
 	r.dst, r.base, r.lent = nil, 0, false
 	r.reset()
 	return ev
@@ -373,6 +389,10 @@ func (r *Reader) reset() {
 	r.opcode, r.size, r.frames, r.heads = wire.Continuation, 0, 0, 0
 	r.started, r.skipping = false, false
 }
+
+// Stop ends reading: from now on Next returns Over. It is for what only the
+// caller can find wrong, in a message that is compressed.
+func (r *Reader) Stop() { r.end() }
 
 func (r *Reader) violated(v *wire.Violation) Event {
 	r.end()

@@ -24,7 +24,8 @@ import (
 //	message text "Hello"
 //
 // Other events are pong, close 1000 "reason", violation 1002 5.2 and, of a
-// streamed message, start text, part "Hel", last "lo".
+// streamed message, start text, part "Hel", last "lo". With RSV1 it is message
+// text compressed, and start text compressed.
 type step struct {
 	bytes  []byte
 	events []record
@@ -88,9 +89,9 @@ func recordOf(t *testing.T, ev Event) record {
 	data := string(ev.Data)
 	switch ev.Kind {
 	case Message:
-		return record{"message " + opcodeName(ev.Opcode), data}
+		return record{"message " + opcodeName(ev.Opcode) + mark(ev), data}
 	case Start:
-		return record{"start " + opcodeName(ev.Opcode), data}
+		return record{"start " + opcodeName(ev.Opcode) + mark(ev), data}
 	case Part:
 		if ev.Last {
 			return record{"last", data}
@@ -107,6 +108,13 @@ func recordOf(t *testing.T, ev Event) record {
 	}
 	t.Fatalf("unexpected event %+v", ev)
 	return record{}
+}
+
+func mark(ev Event) string {
+	if ev.Compressed {
+		return " compressed"
+	}
+	return ""
 }
 
 func opcodeName(op wire.Opcode) string {

@@ -26,14 +26,20 @@ func (w *Writer) Masked() bool { return w.masked }
 // that the caller sends itself: of a whole message if fin is true and no
 // message is under way, otherwise of its first, next or last fragment (§5.4).
 func (w *Writer) AppendHeader(dst []byte, op wire.Opcode, fin bool, n int, key [4]byte) []byte {
+	return w.AppendExtended(dst, op, 0, fin, n, key)
+}
+
+// AppendExtended is AppendHeader with reserved bits, which mark the message for
+// an extension: they go into its first frame (RFC 7692 §6).
+func (w *Writer) AppendExtended(dst []byte, op wire.Opcode, rsv uint8, fin bool, n int, key [4]byte) []byte {
 	if op != wire.Text && op != wire.Binary {
 		panic("proto: a data frame is text or binary")
 	}
 	if w.fragmented {
-		op = wire.Continuation
+		op, rsv = wire.Continuation, 0
 	}
 	w.fragmented = !fin
-	return w.appendHeader(dst, op, fin, n, key)
+	return w.appendHeader(dst, op, rsv, fin, n, key)
 }
 
 // AppendMessage appends a whole message as one frame.
@@ -55,7 +61,7 @@ func (w *Writer) AppendControl(dst []byte, op wire.Opcode, payload []byte, key [
 	if op != wire.Ping && op != wire.Pong || len(payload) > wire.MaxControl {
 		panic("proto: neither ping nor pong, or too long for one")
 	}
-	return w.appendPayload(w.appendHeader(dst, op, true, len(payload), key), payload, key)
+	return w.appendPayload(w.appendHeader(dst, op, 0, true, len(payload), key), payload, key)
 }
 
 // AppendClose appends a close frame (§5.5.1), with an empty body for
@@ -69,12 +75,13 @@ func (w *Writer) AppendClose(dst []byte, code status.Code, reason string, key [4
 	}
 	var body [wire.MaxControl]byte
 	payload := wire.AppendClose(body[:0], code, reason)
-	return w.appendPayload(w.appendHeader(dst, wire.Close, true, len(payload), key), payload, key)
+	return w.appendPayload(w.appendHeader(dst, wire.Close, 0, true, len(payload), key), payload, key)
 }
 
-func (w *Writer) appendHeader(dst []byte, op wire.Opcode, fin bool, n int, key [4]byte) []byte {
+func (w *Writer) appendHeader(dst []byte, op wire.Opcode, rsv uint8, fin bool, n int, key [4]byte) []byte {
 	return wire.AppendHeader(dst, wire.Header{
 		Fin:    fin,
+		Rsv:    rsv,
 		Opcode: op,
 		Masked: w.masked,
 		Key:    key,
