@@ -40,6 +40,9 @@ type AcceptOptions struct {
 	// A choice that was not offered is refused. Default: the first of
 	// Protocols that is among the offered.
 	SelectProtocol func(r *http.Request, offered []string) string
+
+	// Compression is what is agreed to, if the client offers it. Default: none.
+	Compression Compression
 }
 
 // Accept answers a WebSocket handshake inside an HTTP handler and returns the
@@ -77,6 +80,9 @@ func checkRequest(r *http.Request, o *AcceptOptions) (handshake.Offer, error) {
 		return handshake.Offer{}, unusable(err)
 	}
 	if err := handshake.CheckProtocols(o.Protocols); err != nil {
+		return handshake.Offer{}, unusable(err)
+	}
+	if err := o.Compression.check(); err != nil {
 		return handshake.Offer{}, unusable(err)
 	}
 	offer, refusal := handshake.CheckRequest(handshake.Request{
@@ -123,7 +129,8 @@ func upgrade(w http.ResponseWriter, r *http.Request, o *AcceptOptions, offer han
 			return nil, unusable(fmt.Errorf("SelectProtocol returned %q, which was not offered", protocol))
 		}
 	}
-	response, err := handshake.AppendResponse(nil, offer.Key, protocol, "", o.Header)
+	extensions, agreed := agreeToCompress(o.Compression, offer)
+	response, err := handshake.AppendResponse(nil, offer.Key, protocol, extensions, o.Header)
 	if err != nil {
 		return nil, unusable(err)
 	}
@@ -136,7 +143,23 @@ func upgrade(w http.ResponseWriter, r *http.Request, o *AcceptOptions, offer han
 		conn.Close()
 		return nil, fmt.Errorf("wschannel: accept: %w", err)
 	}
-	return newChannel(conn, true, protocol, set, early(rw.Reader), h), nil
+	c := newChannel(conn, true, protocol, set, early(rw.Reader), h)
+	c.engine.compress(o.Compression, agreed)
+	return c, nil
+}
+
+// agreeToCompress returns the answer to the extensions that were offered, and
+// what is agreed upon, nil for nothing.
+func agreeToCompress(c Compression, offer handshake.Offer) (answer string, agreed *handshake.Deflate) {
+	wanted := c.wanted()
+	if wanted == nil {
+		return "", nil
+	}
+	answer, d := wanted.Answer(offer.Extensions)
+	if answer == "" {
+		return "", nil
+	}
+	return answer, &d
 }
 
 // writeResponse writes the response and takes away the deadlines that the HTTP

@@ -120,7 +120,11 @@ func (e *engine) readAhead(size int, why errand) (full bool) {
 		}
 		switch ev := e.in.Next(); ev.Kind {
 		case proto.Message:
-			e.inbox.add(wire.Header{Fin: true, Opcode: ev.Opcode, Masked: e.server}, ev.Data)
+			h := wire.Header{Fin: true, Opcode: ev.Opcode, Masked: e.server}
+			if ev.Compressed {
+				h.Rsv = wire.Rsv1
+			}
+			e.inbox.add(h, ev.Data)
 		case proto.Part:
 			e.inbox.add(wire.Header{Fin: ev.Last, Opcode: wire.Continuation, Masked: e.server}, ev.Data)
 			e.streaming = !ev.Last

@@ -69,6 +69,9 @@ type Dialer struct {
 	// TLSConfig is for wss, and for proxies with the scheme https, but for its
 	// ServerName, which is the server's. Default: that of crypto/tls.
 	TLSConfig *tls.Config
+
+	// Compression is offered to the server. Default: none.
+	Compression Compression
 }
 
 const (
@@ -129,7 +132,7 @@ func (d *Dialer) connect(ctx context.Context, rawURL string) (*Channel, *http.Re
 		}
 		return nil, nil, unwrapURL(err)
 	}
-	protocol, _, refusal := handshake.CheckResponse(resp.StatusCode, resp.Header, key, d.Protocols, nil)
+	protocol, agreed, refusal := handshake.CheckResponse(resp.StatusCode, resp.Header, key, d.Protocols, d.Compression.wanted())
 	if refusal != nil {
 		return nil, resp, refused(resp, either(d.notFollowed(resp), refusal.Text))
 	}
@@ -139,6 +142,7 @@ func (d *Dialer) connect(ctx context.Context, rawURL string) (*Channel, *http.Re
 		return nil, resp, err
 	}
 	c := newChannel(conn, false, protocol, set, prefix, nil)
+	c.engine.compress(d.Compression, agreed)
 	c.engine.start()
 	return c, resp, nil
 }
@@ -175,8 +179,15 @@ func (d *Dialer) request(ctx context.Context, rawURL string) (*http.Request, str
 			req.URL.User = nil // net/http would send a second one for it
 		}
 	}
+	if err := d.Compression.check(); err != nil {
+		return nil, "", err
+	}
+	extensions := ""
+	if wanted := d.Compression.wanted(); wanted != nil {
+		extensions = wanted.Offer()
+	}
 	key := handshake.NewKey()
-	return req, key, handshake.SetRequest(req.Header, key, d.Protocols, "")
+	return req, key, handshake.SetRequest(req.Header, key, d.Protocols, extensions)
 }
 
 // refused makes an error of a response that is no acceptance, and leaves the

@@ -1,6 +1,6 @@
 // Package wschannel is a WebSocket channel: one type, [Channel], that is a
 // stream of incoming messages and a sink for outgoing ones, the same on a
-// server and in a client. It speaks RFC 6455.
+// server and in a client. It speaks RFC 6455, and RFC 7692 if asked to.
 //
 // # Connecting
 //
@@ -50,6 +50,9 @@
 // [Channel.NextWriter] send; any number of goroutines may. When they return nil
 // the message is accepted: it will leave in that order and before a close.
 // Sending waits while the peer is slow.
+//
+// [Compression] makes messages shorter if the peer agrees, and [Prepare] makes
+// one message ready for many channels.
 //
 // # The end
 //

@@ -27,7 +27,8 @@ import (
 // Three rights, each held by one goroutine at a time, order the access:
 //
 //	reading  the transport's reads, in, inbox
-//	message  a message of NextWriter, from its first frame to its last
+//	message  a message of NextWriter, from its first frame to its last; one that
+//	         is compressed and refers to earlier ones
 //	frame    the transport's writes, out; taken after message
 //
 // Locks (mu of the engine and of its parts) are held for a few instructions,
@@ -61,7 +62,7 @@ type engine struct {
 	prefix    []byte // what was read before the channel existed
 	inbox     inbox
 	stream    *messageReader // the reader that was returned last
-	streaming bool           // in is inside the message of stream
+	streaming bool           // in is inside the message of stream, or of one that is skimmed
 	violation error          // what the peer did wrong, if it did
 	fresh     bool           // a receiver has read since anybody attended
 	begun     int            // how many of the bytes in in were read for a receiver
@@ -93,6 +94,8 @@ type engine struct {
 
 	control   control
 	keepalive keepalive
+
+	compression *compression // nil if messages are not compressed
 }
 
 // A presence counts the receivers that read or are about to, one or, while a

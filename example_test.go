@@ -399,3 +399,54 @@ func ExampleServer_Shutdown() {
 	// server: wschannel: closed: 1001 going away
 	// client: wschannel: closed by the peer: 1001 going away
 }
+
+// Compression has to be wanted by both sides.
+func ExampleCompression() {
+	compression := wschannel.Compression{Mode: wschannel.CompressionContext}
+	url, stop := startServer(&wschannel.Server{
+		AcceptOptions: wschannel.AcceptOptions{Compression: compression},
+		Handler: func(ctx context.Context, ch *wschannel.Channel) {
+			ch.SendText(ctx, strings.Repeat("the same once more, ", 50))
+		},
+	})
+	defer stop()
+
+	ctx := context.Background()
+	ch, _, err := wschannel.Dialer{Compression: compression}.Connect(ctx, url)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer ch.Close()
+	m, err := ch.Receive(ctx)
+	fmt.Println(ch.Compression().Mode, len(m.Data), err)
+	// Output: context 1000 <nil>
+}
+
+// Prepare checks and compresses a message once for all the channels that it is
+// sent to.
+func ExamplePrepare() {
+	news, err := wschannel.Prepare(wschannel.Message{Type: wschannel.Text, Data: []byte("for all of you")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	url, stop := startServer(&wschannel.Server{
+		Handler: func(ctx context.Context, ch *wschannel.Channel) {
+			ch.SendPrepared(ctx, news)
+		},
+	})
+	defer stop()
+
+	ctx := context.Background()
+	for range 2 {
+		ch, err := wschannel.Connect(ctx, url, nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer ch.Close()
+		m, err := ch.Receive(ctx)
+		fmt.Println(string(m.Data), err)
+	}
+	// Output:
+	// for all of you <nil>
+	// for all of you <nil>
+}

@@ -377,9 +377,18 @@ var faultWrappers = []struct {
 
 // newFaultPair returns the two ends of a connection, the near one with faults.
 func newFaultPair(t *testing.T, near, far net.Conn, wrap func(net.Conn, *faultPlan) io.ReadWriteCloser, role Role, plan *faultPlan) (*Channel, *Channel) {
-	a := newOn(t, wrap(near, plan), role, &playOptions)
+	return newCompressedFaultPair(t, near, far, wrap, role, plan, Compression{})
+}
+
+func newCompressedFaultPair(t *testing.T, near, far net.Conn, wrap func(net.Conn, *faultPlan) io.ReadWriteCloser, role Role, plan *faultPlan, z Compression) (*Channel, *Channel) {
+	o := &StreamOptions{Options: playOptions, Compression: z}
+	a, b := New(wrap(near, plan), role, o), New(far, RoleClient+RoleServer-role, o)
+	t.Cleanup(func() {
+		a.CloseNow()
+		b.CloseNow()
+	})
 	plan.begin(a)
-	return a, newOn(t, far, RoleClient+RoleServer-role, &playOptions)
+	return a, b
 }
 
 // One byte at a time each way, nothing goes wrong.

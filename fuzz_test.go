@@ -257,15 +257,18 @@ func FuzzRoundTrip(f *testing.F) {
 	f.Add(uint64(101), uint8(3), bytes.Repeat([]byte{0xff, 0}, 30_000))
 	f.Fuzz(func(t *testing.T, seed uint64, n uint8, material []byte) {
 		material = material[:min(len(material), 100_000)]
-		synctest.Test(t, func(t *testing.T) { roundTrip(t, seed, int(n%50), material) })
+		synctest.Test(t, func(t *testing.T) { roundTrip(t, seed, int(n%50), material, Compression{}) })
 	})
 }
 
-func roundTrip(t *testing.T, seed uint64, n int, material []byte) {
+func roundTrip(t *testing.T, seed uint64, n int, material []byte, z Compression) {
 	options := Options{WriteTimeout: -1, PingInterval: -1, CloseTimeout: -1, ReceiveBuffer: 200 + int(seed%5000)}
 	one, two := net.Pipe()
-	client := newOn(t, &slowConn{Conn: one, rnd: rand.New(rand.NewPCG(seed, 1))}, RoleClient, &options)
-	server := newOn(t, &slowConn{Conn: two, rnd: rand.New(rand.NewPCG(seed, 2))}, RoleServer, &options)
+	o := &StreamOptions{Options: options, Compression: z}
+	client := New(&slowConn{Conn: one, rnd: rand.New(rand.NewPCG(seed, 1))}, RoleClient, o)
+	server := New(&slowConn{Conn: two, rnd: rand.New(rand.NewPCG(seed, 2))}, RoleServer, o)
+	defer client.CloseNow()
+	defer server.CloseNow()
 	var parts, ends sync.WaitGroup
 	for i, c := range []*Channel{client, server} {
 		rnd := rand.New(rand.NewPCG(seed, uint64(3+i)))

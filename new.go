@@ -30,6 +30,10 @@ type StreamOptions struct {
 	// Buffered is what has been read from the stream already: the beginning
 	// of the peer's frames. It is kept until it has been received.
 	Buffered []byte
+	// Compression is what was agreed upon, in both directions: with
+	// CompressionContext both sides refer to earlier messages, and no further
+	// back than the windows say. Default: none.
+	Compression Compression
 }
 
 // New runs the WebSocket protocol over a byte stream on which the handshake, if
@@ -45,8 +49,9 @@ type StreamOptions struct {
 // until its TLS handshake is done, for a deadline in the midst of that would
 // break it for good: call its HandshakeContext before New.
 //
-// New panics if there is no stream or the role is none of the two. A nil
-// *StreamOptions means all the defaults.
+// New panics if there is no stream, the role is none of the two, or the
+// Compression is out of its ranges. A nil *StreamOptions means all the
+// defaults.
 func New(rwc io.ReadWriteCloser, role Role, o *StreamOptions) *Channel {
 	if rwc == nil { // which would be found out by a goroutine of ours
 		panic("wschannel: New without a stream")
@@ -57,7 +62,11 @@ func New(rwc io.ReadWriteCloser, role Role, o *StreamOptions) *Channel {
 	if o == nil {
 		o = &StreamOptions{}
 	}
+	if err := o.Compression.check(); err != nil {
+		panic("wschannel: " + err.Error())
+	}
 	c := newChannel(rwc, role == RoleServer, o.Protocol, o.settings(), o.Buffered, nil)
+	c.engine.compress(o.Compression, o.Compression.wanted())
 	c.engine.start()
 	return c
 }

@@ -17,7 +17,8 @@ type Options struct {
 	Protocols []string
 
 	// MessageLimit is the size in bytes of the longest message that is
-	// received. A longer one ends the channel with 1009 before it is read.
+	// received. A longer one ends the channel with 1009 before it is read. For
+	// one that comes compressed the size is what it inflates to.
 	// Messages that are streamed with [Channel.NextReader] are not bound by
 	// it, except in browsers, which hold the whole message all the same.
 	// Default: 1 MiB.
@@ -30,7 +31,7 @@ type Options struct {
 	FragmentLimit int
 
 	// ReceiveBuffer is how many bytes may wait to be received while nobody
-	// receives, frame headers included. When it is full the channel stops
+	// receives, frame headers included, and as compressed as they came. When it is full the channel stops
 	// reading, and the peer has to wait. With a negative value nothing is read
 	// ahead: then a peer's close or a lost connection is noticed only while
 	// somebody receives. Less than 139, the room that a ping or a close needs,

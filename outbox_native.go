@@ -47,7 +47,7 @@ const (
 )
 
 // offer accepts a message, or says what its sender has to do.
-func (e *engine) offer(op wire.Opcode, data []byte) acceptance {
+func (e *engine) offer(op wire.Opcode, rsv uint8, data []byte) acceptance {
 	if !e.answering.Load() || len(data) > deferLimit {
 		// The usual case: nobody is writing.
 		if e.frame.try() {
@@ -58,7 +58,7 @@ func (e *engine) offer(op wire.Opcode, data []byte) acceptance {
 			return direct
 		}
 	}
-	a, flushing := e.enqueue(op, data)
+	a, flushing := e.enqueue(op, rsv, data)
 	if a == accepted && !flushing && e.frame.try() {
 		e.stopWriting() // nobody is writing, so somebody has to
 	}
@@ -67,7 +67,7 @@ func (e *engine) offer(op wire.Opcode, data []byte) acceptance {
 
 // enqueue leaves a message to whoever writes next, if it may. flushing says that
 // somebody is sure to come.
-func (e *engine) enqueue(op wire.Opcode, data []byte) (a acceptance, flushing bool) {
+func (e *engine) enqueue(op wire.Opcode, rsv uint8, data []byte) (a acceptance, flushing bool) {
 	b := &e.outbox
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -82,7 +82,11 @@ func (e *engine) enqueue(op wire.Opcode, data []byte) (a acceptance, flushing bo
 		b.some.Store(true)
 	}
 	w := proto.NewWriter(e.server)
-	b.pending = w.AppendMessage(b.pending, op, data, e.maskKey())
+	key := e.maskKey()
+	b.pending = append(w.AppendExtended(b.pending, op, rsv, true, len(data), key), data...)
+	if w.Masked() {
+		wire.Mask(b.pending[len(b.pending)-len(data):], key, 0)
+	}
 	return accepted, b.flushing
 }
 

@@ -73,12 +73,14 @@ func (c *Channel) Messages(ctx context.Context) iter.Seq2[Message, error] {
 // its payload, which ends with io.EOF. It holds no more than a buffer of the
 // message, so neither MessageLimit nor FragmentLimit applies. A message of
 // which an earlier receive was cancelled in the middle is read from its
-// beginning.
+// beginning. One that came compressed is inflated as it is read; that takes 45
+// KiB, whatever it inflates to.
 //
 // ctx governs the reads too. Whoever reads is a receiver: one at a time. The
 // next receive, of whatever form, drops what was not read, and the reader then
-// fails with [ErrReaderStale]. At the end of the channel reads return the
-// error of that end.
+// fails with [ErrReaderStale]. If compressed messages refer to earlier ones, that
+// receive waits for the rest of what it drops. At the end of the channel reads
+// return the error of that end.
 func (c *Channel) NextReader(ctx context.Context) (Type, io.Reader, error) {
 	if err := c.engine.claim(); err != nil {
 		return 0, nil, err

@@ -38,7 +38,9 @@ func (e *engine) receive(ctx context.Context, dst []byte, commit func() bool) (T
 		// lets it pass. The next receiver may have begun.
 		return 0, dst, errStopped
 	}
-	e.dropStream()
+	if err := e.dropStream(ctx); err != nil {
+		return 0, dst, err
+	}
 	op, data, err := e.nextMessage(ctx, dst)
 	if err != nil {
 		return 0, dst, err
@@ -52,17 +54,30 @@ func (e *engine) receive(ctx context.Context, dst []byte, commit func() bool) (T
 
 func (e *engine) nextMessage(ctx context.Context, dst []byte) (wire.Opcode, []byte, error) {
 	if h, payload, ok := e.inbox.peek(); ok {
-		dst = append(dst, payload...)
-		e.inbox.take(payload)
-		e.expectReplies(e.inbox.size() > 0)
-		return h.Opcode, dst, nil
+		data, ok := dst, true
+		if h.Rsv == 0 {
+			data = append(dst, payload...)
+		} else {
+			data, ok = e.inflate(h.Opcode, dst, payload)
+		}
+		if ok {
+			e.inbox.take(payload)
+			e.expectReplies(e.inbox.size() > 0)
+			return h.Opcode, data, nil
+		}
 	}
 	e.in.Collect(dst)
 	for {
 		switch ev := e.in.Next(); ev.Kind {
 		case proto.Message:
-			e.expectReplies(e.in.Ready())
-			return ev.Opcode, ev.Data, nil
+			data, ok := ev.Data, true
+			if ev.Compressed {
+				data, ok = e.inflate(ev.Opcode, data[:len(dst)], data[len(dst):])
+			}
+			if ok {
+				e.expectReplies(e.in.Ready())
+				return ev.Opcode, data, nil
+			}
 		case proto.More, proto.Over:
 			if err := e.await(ctx); err != nil {
 				e.in.Release()

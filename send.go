@@ -45,6 +45,9 @@ func (c *Channel) SendBinary(ctx context.Context, data []byte) error {
 // closed, for other sends wait while it is open. What is written is not kept
 // after the call. A writer is for one goroutine at a time.
 //
+// Where messages are compressed, one of more than 4 KiB is compressed whatever
+// the threshold, and takes a compressor for as long as it is open: a MiB or so.
+//
 // Close always completes the message. To give one up, as when its source has
 // failed, cancel ctx instead and then Close.
 //

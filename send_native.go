@@ -12,16 +12,23 @@ import (
 )
 
 func (e *engine) send(ctx context.Context, t Type, data []byte) error {
-	op := wire.Opcode(t)
+	if c := e.compression; c != nil && len(data) >= c.threshold {
+		return e.sendCompressed(ctx, wire.Opcode(t), data)
+	}
+	return e.sendAs(ctx, wire.Opcode(t), 0, data)
+}
+
+// sendAs sends a message with these reserved bits.
+func (e *engine) sendAs(ctx context.Context, op wire.Opcode, rsv uint8, data []byte) error {
 	for {
 		if err := e.sendable(ctx); err != nil {
 			return err
 		}
-		switch e.offer(op, data) {
+		switch e.offer(op, rsv, data) {
 		case accepted:
 			return nil
 		case direct:
-			_, err := e.writeData(ctx, op, true, data)
+			_, err := e.writeData(ctx, op, rsv, true, data)
 			return err
 		case full:
 			if !e.frame.take(ctx.Done(), e.ended) {
@@ -31,7 +38,7 @@ func (e *engine) send(ctx context.Context, t Type, data []byte) error {
 				e.stopWriting()
 				continue
 			}
-			_, err := e.writeData(ctx, op, true, data)
+			_, err := e.writeData(ctx, op, rsv, true, data)
 			return err
 		case occupied:
 			if e.message.take(ctx.Done(), e.ended) {
@@ -79,9 +86,9 @@ func (e *engine) acquire(ctx context.Context, r *right) error {
 // writeData writes what is pending and then one data frame. It returns an error
 // and false if nothing of the frame has left and the channel is as before. The
 // caller has the right to write, and gives it back with the call.
-func (e *engine) writeData(ctx context.Context, op wire.Opcode, fin bool, payload []byte) (left bool, err error) {
+func (e *engine) writeData(ctx context.Context, op wire.Opcode, rsv uint8, fin bool, payload []byte) (left bool, err error) {
 	before := e.out
-	left, err = e.writeFrame(ctx, op, fin, payload)
+	left, err = e.writeFrame(ctx, op, rsv, fin, payload)
 	switch {
 	case err == nil:
 	case left:
@@ -99,7 +106,7 @@ func (e *engine) writeData(ctx context.Context, op wire.Opcode, fin bool, payloa
 	return left, err
 }
 
-func (e *engine) writeFrame(ctx context.Context, op wire.Opcode, fin bool, payload []byte) (left bool, err error) {
+func (e *engine) writeFrame(ctx context.Context, op wire.Opcode, rsv uint8, fin bool, payload []byte) (left bool, err error) {
 	buf := e.outbox.takePending()
 	if buf == nil {
 		buf = takeWriteBuffer()
@@ -114,7 +121,7 @@ func (e *engine) writeFrame(ctx context.Context, op wire.Opcode, fin bool, paylo
 	}
 	others := len(buf)
 	key := e.maskKey()
-	buf = e.out.AppendHeader(buf, op, fin, len(payload), key)
+	buf = e.out.AppendExtended(buf, op, rsv, fin, len(payload), key)
 	if len(payload) > vectorFrom && !e.out.Masked() && e.canVector() {
 		n, err := e.writeVector(ctx, buf, payload)
 		return n != 0, err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/wschannel/wschannel/internal/deflate"
 	"github.com/wschannel/wschannel/internal/proto"
 	"github.com/wschannel/wschannel/internal/wire"
 )
@@ -18,6 +19,11 @@ type messageReader struct {
 	ctx  context.Context
 	rest []byte // of a message that had come whole
 	last bool   // nothing follows rest
+
+	inflating *deflate.Stream // of a message that comes compressed
+	piece     []byte          // what it is fed with
+	isText    bool
+	text      proto.UTF8
 }
 
 func (e *engine) nextReader(ctx context.Context) (Type, io.Reader, error) {
@@ -25,9 +31,16 @@ func (e *engine) nextReader(ctx context.Context) (Type, io.Reader, error) {
 		return 0, nil, err
 	}
 	defer e.stopReading()
-	e.dropStream()
+	if err := e.dropStream(ctx); err != nil {
+		return 0, nil, err
+	}
 	if h, payload, ok := e.inbox.peek(); ok {
 		e.stream = &messageReader{e: e, ctx: ctx, rest: append([]byte(nil), payload...), last: true}
+		if h.Rsv != 0 {
+			e.stream.startInflating(h.Opcode)
+			e.stream.give(e.stream.rest, true)
+			e.stream.rest = nil
+		}
 		e.inbox.take(payload)
 		return Type(h.Opcode), e.stream, nil
 	}
@@ -36,6 +49,9 @@ func (e *engine) nextReader(ctx context.Context) (Type, io.Reader, error) {
 		switch ev := e.in.Next(); ev.Kind {
 		case proto.Start:
 			e.stream, e.streaming = &messageReader{e: e, ctx: ctx}, true
+			if ev.Compressed {
+				e.stream.startInflating(ev.Opcode)
+			}
 			return Type(ev.Opcode), e.stream, nil
 		case proto.More, proto.Over:
 			if err := e.await(ctx); err != nil {
@@ -49,16 +65,24 @@ func (e *engine) nextReader(ctx context.Context) (Type, io.Reader, error) {
 
 // dropStream drops what is left of a message that was being streamed. The
 // caller has the right to read.
-func (e *engine) dropStream() {
-	if e.stream == nil {
-		return
+func (e *engine) dropStream(ctx context.Context) error {
+	if r := e.stream; r != nil {
+		e.stream = nil
+		if r.inflating != nil && e.compression.received != nil {
+			e.compression.skimming = r
+		} else {
+			r.stopInflating()
+			e.inbox.dropParts()
+			if e.streaming {
+				e.streaming = false
+				e.in.Skip()
+			}
+		}
 	}
-	e.stream = nil
-	e.inbox.dropParts()
-	if e.streaming {
-		e.streaming = false
-		e.in.Skip()
+	if c := e.compression; c != nil && c.skimming != nil {
+		return e.skim(ctx, c)
 	}
+	return nil
 }
 
 func (r *messageReader) Read(p []byte) (int, error) {
@@ -76,6 +100,8 @@ func (r *messageReader) Read(p []byte) (int, error) {
 		return 0, ErrReaderStale
 	case len(p) == 0:
 		return 0, nil
+	case r.inflating != nil:
+		return r.readInflated(r.ctx, p)
 	case len(r.rest) > 0 || r.last:
 		return r.fromRest(p)
 	}
@@ -129,6 +155,7 @@ type messageWriter struct {
 
 	mu   sync.Mutex
 	buf  []byte
+	zip  *deflate.Writer // of a long message that is compressed
 	text proto.UTF8
 	left bool  // a frame has left
 	err  error // why nothing can be written any more
@@ -158,11 +185,15 @@ func (w *messageWriter) Write(p []byte) (int, error) {
 		}
 		w.text = text
 	}
-	if len(w.buf)+len(p) <= fragmentSize {
+	if w.zip == nil && len(w.buf)+len(p) <= fragmentSize {
 		w.buf = append(w.buf, p...)
 		return len(p), nil
 	}
-	if err := w.flush(p); err != nil {
+	flush := w.flush
+	if w.e.compression != nil {
+		flush = w.flushCompressed
+	}
+	if err := flush(p); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -174,7 +205,7 @@ func (w *messageWriter) flush(p []byte) error {
 		if len(fragment) == 0 {
 			continue
 		}
-		if err := w.frame(false, fragment); err != nil {
+		if err := w.frame(0, false, fragment); err != nil {
 			return err
 		}
 	}
@@ -182,11 +213,11 @@ func (w *messageWriter) flush(p []byte) error {
 	return nil
 }
 
-func (w *messageWriter) frame(fin bool, payload []byte) error {
+func (w *messageWriter) frame(rsv uint8, fin bool, payload []byte) error {
 	err := w.e.acquire(w.ctx, &w.e.frame)
 	if err == nil {
 		var left bool
-		left, err = w.e.writeData(w.ctx, w.op, fin, payload)
+		left, err = w.e.writeData(w.ctx, w.op, rsv, fin, payload)
 		w.left = w.left || left
 	}
 	if err != nil {
@@ -206,7 +237,7 @@ func (w *messageWriter) Close() error {
 		w.giveUp(ErrInvalidUTF8)
 		return w.err
 	}
-	if err := w.frame(true, w.buf); err != nil {
+	if err := w.last(); err != nil {
 		return err
 	}
 	w.end(ErrWriterClosed)
@@ -245,6 +276,10 @@ func (w *messageWriter) giveUp(err error) {
 // end lets other messages be sent.
 func (w *messageWriter) end(err error) {
 	w.err, w.buf = err, nil
+	if w.zip != nil {
+		w.zip.Release()
+		w.zip = nil
+	}
 	w.stop()
 	w.e.outbox.setOpen(false)
 	w.e.message.release()

@@ -3,3 +3,9 @@ module github.com/wschannel/wschannel/interop
 go 1.26.0
 
 require github.com/wschannel/wschannel v0.0.0
+
+require (
+	github.com/klauspost/compress v1.20.4 // indirect
+	github.com/segmentio/asm v1.2.1 // indirect
+	golang.org/x/sys v0.50.0 // indirect
+)

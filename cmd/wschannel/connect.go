@@ -80,6 +80,7 @@ type connectOptions struct {
 	unix       string
 	format     format
 	timestamps bool
+	compress   wschannel.CompressionMode
 }
 
 // A closing is how to close a channel.
@@ -98,6 +99,8 @@ func (p *program) prepareConnect(flags *flag.FlagSet) func(string) int {
 	var binary, hex, json bool
 	flags.Var(protocolsFlag(&o.protocols), "protocol", "offer the subprotocol `NAME`. May be repeated, in order of preference.")
 	flags.Var(headerFlag{o.header}, "header", "send the header field `'NAME: VALUE'` with the request. May be repeated.")
+	flags.Var(compressFlag{&o.compress}, "compress", "offer to compress messages: `MODE` is stateless for each by itself,\n"+
+		"context if they may refer to earlier ones, and off by default.")
 	flags.Var(timeoutFlag{&o.timeout}, "timeout", "give up connecting after `DURATION`, handshake included; 10s by default.")
 	flags.Var(waitFlag{&o.wait}, "wait", "receive until nothing has come for `DURATION` after the end of the input;\n"+
 		"1s by default, or forever.")
@@ -205,6 +208,8 @@ func (o *connectOptions) dialer() (wschannel.Dialer, error) {
 		Options:   wschannel.Options{Protocols: o.protocols, HandshakeTimeout: o.timeout},
 		Header:    o.header,
 		TLSConfig: &tls.Config{InsecureSkipVerify: o.insecure},
+
+		Compression: wschannel.Compression{Mode: o.compress},
 	}
 	if o.unix != "" {
 		d.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {

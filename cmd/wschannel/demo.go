@@ -19,7 +19,7 @@ var demoCommand = command{
 	about: `Demo starts a server on a free port of this machine, connects two channels to it
 and lets them talk: messages of both types in both directions, a large one that
 is streamed, a receive that gives up in the middle of a message and goes on, a
-ping, a close with a code and a reason, a shutdown.
+ping, compression, a close with a code and a reason, a shutdown.
 
 It prints a transcript to standard output. Every line of it has happened and was
 checked; something that is not as it should be is told on standard error, and
@@ -95,6 +95,7 @@ func play(ctx context.Context, out, complaints io.Writer) error {
 		{"A large message, streamed", s.streaming},
 		{"A receive that gives up in the middle of a message, and goes on", s.givingUp},
 		{"A ping", s.pinging},
+		{"Compression, and what it saves", s.compressing},
 		{"Closing, with a code and a reason", s.closing},
 		{"Shutting the server down", s.shutdown},
 	} {

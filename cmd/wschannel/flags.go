@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wschannel/wschannel"
 	"github.com/wschannel/wschannel/internal/handshake"
 	"github.com/wschannel/wschannel/status"
 )
@@ -50,7 +51,7 @@ func (f headerFlag) Set(value string) error {
 	field := http.Header{}
 	field.Set(name, strings.Trim(text, " \t"))
 	// What may not be sent is refused here, before there is a connection.
-	if err := handshake.SetRequest(field.Clone(), "", nil); err != nil {
+	if err := handshake.SetRequest(field.Clone(), "", nil, ""); err != nil {
 		return err
 	}
 	f.header.Add(name, field.Get(name))
@@ -153,6 +154,21 @@ func parseProxy(text string) (*url.URL, error) {
 		}
 	}
 	return nil, errors.New(`expected a URL like http://host:3128 or socks5://user:password@host:1080, or "none"`)
+}
+
+// A compressFlag is how to compress messages.
+type compressFlag struct{ mode *wschannel.CompressionMode }
+
+func (f compressFlag) String() string { return "" }
+
+func (f compressFlag) Set(value string) error {
+	for mode := wschannel.CompressionOff; mode <= wschannel.CompressionContext; mode++ {
+		if mode.String() == value {
+			*f.mode = mode
+			return nil
+		}
+	}
+	return errors.New("expected off, stateless or context")
 }
 
 // A pathFlag is the path of a URL.

@@ -57,6 +57,7 @@ Examples:
   wschannel serve -listen 127.0.0.1:0 -max-message 67108864
   wschannel serve -origin https://example.com -origin 'localhost:*'
   wschannel serve -path /chat -protocol chat.v2 -protocol chat.v1
+  wschannel serve -compress context
   wschannel serve -tls-cert cert.pem -tls-key key.pem -listen :8443
   wschannel serve -exec 'grep --line-buffered -i hello'
 `,
@@ -81,6 +82,7 @@ type serveOptions struct {
 	protocols  []string
 	cert, key  string
 	program    string
+	compress   wschannel.CompressionMode
 }
 
 func (p *program) prepareServe(flags *flag.FlagSet) func(string) int {
@@ -98,6 +100,8 @@ func (p *program) prepareServe(flags *flag.FlagSet) func(string) int {
 		"will do; * alone lets every page connect. May be repeated.")
 	flags.Var(protocolsFlag(&o.protocols), "protocol", "speak the subprotocol `NAME`. May be repeated: the first that the client\n"+
 		"offers as well is selected.")
+	flags.Var(compressFlag{&o.compress}, "compress", "compress messages if the client offers it: `MODE` is stateless for each\n"+
+		"by itself, context if they may refer to earlier ones, off by default.")
 	flags.StringVar(&o.cert, "tls-cert", "", "serve wss with the certificates in the PEM `FILE`; needs -tls-key.")
 	flags.StringVar(&o.key, "tls-key", "", "serve wss with the private key in the PEM `FILE`; needs -tls-cert.")
 	flags.StringVar(&o.program, "exec", "", "run `CMD` for each channel, with the shell; see below.")
@@ -156,6 +160,8 @@ func (p *program) serve(o *serveOptions) int {
 		AcceptOptions: wschannel.AcceptOptions{
 			Options: wschannel.Options{MessageLimit: o.maxMessage, Protocols: o.protocols},
 			Origins: o.origins,
+
+			Compression: wschannel.Compression{Mode: o.compress},
 		},
 		ErrorLog: errorLog,
 	}

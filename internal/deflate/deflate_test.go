@@ -20,7 +20,7 @@ func payloads(r *rand.Rand) map[string][]byte {
 	}
 	far := append(bytes.Clone(random[:33_000]), random[:33_000]...)
 	var words strings.Builder
-	for words.Len() < 100_000 {
+	for words.Len() < 40_000 {
 		fmt.Fprintf(&words, `{"id":%d,"type":"tick","symbol":"%c%c%c","price":%d.%02d},`, r.IntN(1e6),
 			'A'+r.IntN(26), 'A'+r.IntN(26), 'A'+r.IntN(26), r.IntN(1000), r.IntN(100))
 	}
@@ -32,7 +32,7 @@ func payloads(r *rand.Rand) map[string][]byte {
 		"few words":    []byte(words.String()[:300]),
 		"random":       random,
 		"far":          far,
-		"zeros":        make([]byte, 200_000),
+		"zeros":        make([]byte, 70_000),
 		"period 300":   bytes.Repeat(random[:300], 200),
 		"period 5000":  bytes.Repeat(random[:5000], 20),
 	}

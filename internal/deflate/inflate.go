@@ -61,19 +61,22 @@ func (f *inflater) inflate(dst, message []byte, limit int, w *Window) ([]byte, e
 	out := dst
 	for {
 		n := len(out) - len(dst)
-		room := f.spare[:]
-		if n < limit {
-			if len(out) == cap(out) {
-				out = slices.Grow(out, min(max(512, 3*len(message), n), limit-n))
-			}
-			room = out[len(out):cap(out)]
-			room = room[:min(len(room), limit-n)]
+		room := out[len(out):cap(out)]
+		room = room[:min(len(room), limit-n)]
+		full := len(room) == 0
+		if full {
+			room = f.spare[:] // it may be the end
 		}
 		got, err := f.flate.Read(room)
-		if got > 0 && n == limit {
+		switch {
+		case !full:
+			out = out[:len(out)+got]
+		case got > 0 && n == limit:
 			return nil, ErrTooLong
+		case got > 0:
+			out = slices.Grow(out, min(max(512, 3*len(message), n), limit-n))
+			out = append(out, f.spare[0])
 		}
-		out = out[:len(out)+got]
 		switch {
 		case err == nil:
 		case err != io.EOF:

@@ -81,6 +81,9 @@ func NewReader(cfg Config, buf []byte) Reader {
 	return Reader{cfg: cfg, buf: buf, span: len(buf)}
 }
 
+// AllowCompression sets the Compression of the Config, before anything has come.
+func (r *Reader) AllowCompression() { r.cfg.Compression = true }
+
 // Collect makes the next message come whole, as one Message event, appended to
 // dst; a nil dst stands for new memory. A message that began to be streamed is
 // dropped first.

@@ -6,8 +6,8 @@
 //   - everything exported is documented
 //   - the exported API is what testdata/api says, so that a change shows in review
 //   - the Go code in README.md and its companions compiles
-//   - docs/behaviours.md and docs/conformance.md name tests that exist, and leave
-//     nothing out
+//   - docs/behaviours.md, docs/conformance.md and docs/compression.md name tests
+//     that exist, and leave nothing out
 //   - files stay small and are named after what is in them; no test sleeps
 //
 // Each rule is a function from source text to a list of complaints. It is tested

@@ -51,7 +51,7 @@ function open(id, ws, headers) {
 const acceptor = new WebSocketServer({
   noServer: true,
   maxPayload,
-  perMessageDeflate: true,
+  perMessageDeflate: { threshold: 0 },
   handleProtocols(offered) {
     if (offered.has('unoffered')) return 'other';
     return [...offered].find((name) => name.startsWith('chat')) ?? false;
@@ -70,7 +70,12 @@ function upgrade(request, socket, head) {
 
 const commands = {
   connect({ id, url, protocols, origin, trust }) {
-    const ws = new WebSocket(url, protocols ?? [], { origin, maxPayload, ca: trust ? ca : undefined });
+    const ws = new WebSocket(url, protocols ?? [], {
+      origin,
+      maxPayload,
+      perMessageDeflate: { threshold: 0 },
+      ca: trust ? ca : undefined,
+    });
     let refused = false;
     ws.once('unexpected-response', (request, response) => {
       refused = true;
