@@ -186,6 +186,12 @@ func TestConnectRefusesEveryMistake(t *testing.T) {
 		})
 	}
 
+	for _, version := range []string{"HTTP/0.9", "HTTP/1.0", "HTTP/2.0", "HTTP/3.1"} {
+		t.Run(version, func(t *testing.T) {
+			s.refuses(t, lines(version+" 101 Switching Protocols", upgrade, connection, acceptLine), 101)
+		})
+	}
+
 	for _, f := range []struct {
 		line  string
 		wrong []string

@@ -136,6 +136,11 @@ func (d *Dialer) connect(ctx context.Context, rawURL string) (*Channel, *http.Re
 	if refusal != nil {
 		return nil, resp, refused(resp, either(d.notFollowed(resp), refusal.Text))
 	}
+	// Only HTTP/1.1 has a status 101 (RFC 9110 §15.2.2). A transport of one's own
+	// may leave the version out.
+	if resp.Proto != "" && (resp.ProtoMajor != 1 || resp.ProtoMinor < 1) {
+		return nil, resp, refused(resp, "the response must be HTTP/1.1; got "+resp.Proto)
+	}
 	conn, prefix, err := dialed.take(ctx, resp.Body)
 	resp.Body = http.NoBody
 	if err != nil {

@@ -19,6 +19,9 @@ var members serve.Members[*wschannel.Channel]
 func start(l net.Listener, o serve.Options) {
 	handlers := map[string]func(context.Context, *wschannel.Channel){"receive": receive, "view": view}
 	options := wschannel.AcceptOptions{Options: wschannel.Options{MessageLimit: serve.MessageLimit}}
+	if o.Deflate {
+		options.Compression.Mode = wschannel.CompressionStateless
+	}
 	echo := &wschannel.Server{Handler: handlers[o.Mode], AcceptOptions: options}
 	broadcast := &wschannel.Server{Handler: broadcast, AcceptOptions: options}
 	serve.HTTP(l, echo.ServeHTTP, broadcast.ServeHTTP)
@@ -53,6 +56,10 @@ func broadcast(ctx context.Context, c *wschannel.Channel) {
 		if err != nil {
 			return
 		}
-		members.Each(func(c *wschannel.Channel) { c.Send(ctx, m) })
+		p, err := wschannel.Prepare(m)
+		if err != nil {
+			return
+		}
+		members.Each(func(c *wschannel.Channel) { c.SendPrepared(ctx, p) })
 	}
 }
