@@ -20,6 +20,16 @@ import (
 // closed. In between, one goroutine works on it: shakeHands for a local close,
 // reply for a peer's close or violation. A lost channel is over at once.
 
+// How far a channel has come to its end.
+const (
+	decided  = 1 << iota // the end is: ended is being closed
+	deafened             // nothing is to be received: deaf is being closed
+	finished             // done is closed
+)
+
+// is reports whether a channel has come that far.
+func (e *engine) is(phase uint32) bool { return e.phase.Load()&phase != 0 }
+
 // decide makes end the outcome if there is none yet. It returns the outcome.
 func (e *engine) decide(end *CloseError) *CloseError {
 	e.mu.Lock()
@@ -28,6 +38,7 @@ func (e *engine) decide(end *CloseError) *CloseError {
 		return first
 	}
 	e.end.Store(end)
+	e.phase.Or(decided) // first, so that whoever was woken sees it
 	close(e.ended)
 	return end
 }
@@ -44,6 +55,7 @@ func (e *engine) finish(unclean error) {
 	e.unclean = unclean
 	onOver := e.onOver
 	close(e.done)
+	e.phase.Or(finished) // last, so that what is seen here Err tells too
 	e.mu.Unlock()
 
 	for _, t := range [...]*time.Timer{e.attention.timer, e.keepalive.timer} {
@@ -88,6 +100,7 @@ func (e *engine) deafen() {
 	e.mu.Lock()
 	first := !isClosed(e.deaf)
 	if first {
+		e.phase.Or(deafened)
 		close(e.deaf)
 	}
 	e.mu.Unlock()

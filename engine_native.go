@@ -50,6 +50,7 @@ type engine struct {
 	unclean  error
 	onOver   func() // called once when the channel is over
 	end      atomic.Pointer[CloseError]
+	phase    atomic.Uint32 // what of the following is closed: costs less to look at
 	ended    chan struct{} // closed when end is set
 	deaf     chan struct{} // closed when nothing is to be received any more
 	done     chan struct{} // closed when the channel is over

@@ -126,11 +126,11 @@ func (e *engine) takeReading(ctx context.Context) error {
 	for {
 		// Looked at first, so that it does not win over an end that was before.
 		err := ctx.Err()
-		if isClosed(e.deaf) {
+		if e.is(deafened) {
 			return e.end.Load()
 		}
 		cancelled := ctx.Done()
-		if isClosed(e.done) {
+		if e.is(finished) {
 			cancelled = nil
 		} else if err != nil {
 			return err
@@ -147,7 +147,7 @@ func (e *engine) takeReading(ctx context.Context) error {
 		// Whoever attends to the channel gives way to the receiver.
 		e.wakeReader()
 		if e.reading.take(cancelled, e.deaf) {
-			if !isClosed(e.deaf) && (cancelled == nil || ctx.Err() == nil) {
+			if !e.is(deafened) && (cancelled == nil || ctx.Err() == nil) {
 				return nil
 			}
 			e.reading.release()
@@ -158,7 +158,7 @@ func (e *engine) takeReading(ctx context.Context) error {
 // await waits for bytes on behalf of a receiver.
 func (e *engine) await(ctx context.Context) error {
 	err := e.fill(ctx, math.MaxInt, receiving)
-	if err != nil && isClosed(e.ended) {
+	if err != nil && e.is(decided) {
 		return e.awaitOver(ctx)
 	}
 	e.fresh = e.fresh || err == nil
@@ -167,12 +167,12 @@ func (e *engine) await(ctx context.Context) error {
 
 // awaitOver waits until the channel is over and returns its end.
 func (e *engine) awaitOver(ctx context.Context) error {
-	if !isClosed(e.done) {
+	if !e.is(finished) {
 		select {
 		case <-e.done:
 		case <-e.deaf:
 		case <-ctx.Done():
-			if !isClosed(e.done) && !isClosed(e.deaf) {
+			if !e.is(finished) && !e.is(deafened) {
 				return ctx.Err()
 			}
 		}
@@ -201,13 +201,13 @@ func (e *engine) objection(ctx context.Context, why errand) error {
 	// ctx of a handler is done because of the end.
 	err := ctx.Err()
 	switch {
-	case isClosed(e.done):
+	case e.is(finished):
 		return e.end.Load()
 	case why == draining:
 		return nil
 	case why == attending && e.presence.anybody():
 		return errGiveWay
-	case isClosed(e.ended):
+	case e.is(decided):
 		return errEnded
 	}
 	return err

@@ -53,7 +53,7 @@ func (e *engine) sendAs(ctx context.Context, op wire.Opcode, rsv uint8, data []b
 func (e *engine) sendable(ctx context.Context) error {
 	// Looked at first, so that it does not win over an end that was before.
 	err := ctx.Err()
-	if isClosed(e.ended) {
+	if e.is(decided) {
 		return e.end.Load()
 	}
 	if err != nil {
@@ -71,7 +71,7 @@ func (e *engine) acquire(ctx context.Context, r *right) error {
 		return err
 	}
 	if !r.take(ctx.Done(), e.ended) {
-		if isClosed(e.ended) {
+		if e.is(decided) {
 			return e.end.Load()
 		}
 		return ctx.Err()
@@ -95,7 +95,7 @@ func (e *engine) writeData(ctx context.Context, op wire.Opcode, rsv uint8, fin b
 		err = e.writeFailed(ctx, err)
 	default:
 		e.out = before
-		if isClosed(e.ended) {
+		if e.is(decided) {
 			err = e.end.Load() // which ctx may be done because of
 		}
 	}
@@ -187,7 +187,7 @@ func (e *engine) writeFailed(ctx context.Context, err error) error {
 	switch {
 	case e.closeSent():
 		// It was a pong. Whether the peer has closed too is for reading to tell.
-	case isClosed(e.ended):
+	case e.is(decided):
 		// The closing handshake cannot go on behind half a frame.
 		e.hangUp(err)
 	case ctx.Err() != nil || isTimeout(err):
@@ -210,7 +210,7 @@ func (e *engine) writeControl(op wire.Opcode, payload []byte) {
 	if !e.frame.take(e.done, nil) {
 		return
 	}
-	if e.writeError.Load() != nil || isClosed(e.ended) && (op == wire.Ping || !e.awaitsClose()) {
+	if e.writeError.Load() != nil || e.is(decided) && (op == wire.Ping || !e.awaitsClose()) {
 		e.stopWriting()
 		return
 	}
