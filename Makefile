@@ -66,7 +66,7 @@ staticcheck: ## staticcheck of all modules
 		echo "staticcheck: its source cannot be downloaded; run make test once where it can" >> $(SKIPPED); \
 	else \
 		$(BIN)/staticcheck work; \
-		GOOS=js GOARCH=wasm $(BIN)/staticcheck . ./internal/wasmtest; \
+		GOOS=js GOARCH=wasm $(BIN)/staticcheck . ./internal/wasmtest ./examples/chat; \
 		$(IN_TOOLS) $(BIN)/staticcheck ./...; \
 	fi
 
@@ -95,7 +95,7 @@ WASM_HOSTS ?= chromium chromium-worker firefox node
 .PHONY: test-wasm
 test-wasm: begin ## the tests that run in browsers and in Node.js
 	@go build -o $(BIN)/wasmrun ./internal/wasmtest/run
-	@GOOS=js GOARCH=wasm go vet . ./reconnect ./status ./streamchannel ./internal/wasmtest
+	@GOOS=js GOARCH=wasm go vet . ./reconnect ./status ./streamchannel ./internal/wasmtest ./examples/chat
 	@for host in $(WASM_HOSTS); do \
 		lacks=$$($(BIN)/wasmrun -missing $$host); \
 		if [[ -n $$lacks ]]; then echo "js/wasm in $$host: $$lacks" >> $(SKIPPED); continue; fi; \

@@ -37,6 +37,7 @@ var layers = map[string]layer{
 	"internal/wasmtest/run":     {own: []string{"internal/wasmtest/servers"}},
 	"internal/wasmtest/servers": {own: []string{".", "status", "streamchannel", "internal/wire"}},
 	"internal/wasmtest/minimal": {own: []string{"."}},
+	"examples/chat":             {own: []string{".", "reconnect", "streamchannel", "status"}},
 	".":                         {own: []string{"status", "streamchannel", "internal/wire", "internal/proto", "internal/handshake", "internal/deflate"}},
 }
 
