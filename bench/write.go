@@ -48,8 +48,9 @@ func (b *bench) write(dir string) error {
 func facts() []string {
 	var u unix.Utsname
 	unix.Uname(&u)
+	kernel, _, _ := strings.Cut(unix.ByteSliceToString(u.Release[:]), "-")
 	facts := []string{
-		fmt.Sprintf("%s/%s, %d processors, Linux %s, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), unix.ByteSliceToString(u.Release[:]), runtime.Version()),
+		fmt.Sprintf("%s/%s, %d processors, Linux %s, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), kernel, runtime.Version()),
 	}
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		if _, rest, ok := strings.Cut(string(info), "model name"); ok {
