@@ -2,11 +2,10 @@ package deflate
 
 import (
 	"bytes"
+	"compress/flate"
 	"io"
 	"slices"
 	"sync"
-
-	"github.com/klauspost/compress/flate"
 )
 
 // Inflate appends the inflated message to dst. message is what was received: it
@@ -30,7 +29,10 @@ func Inflate(dst, message []byte, limit int, w *Window) ([]byte, error) {
 	return out, nil
 }
 
-// An inflater is the working memory for one message at a time.
+// An inflater is the working memory for one message at a time. Its decoder is
+// the standard library's: that of klauspost/compress (1.20) keeps Huffman tables
+// when it is reset, and a block whose own ones are empty is decoded with them,
+// though it is corrupt, so that its sender could learn of what others have sent.
 type inflater struct {
 	flate io.ReadCloser // a flate.Resetter too
 	src   bytes.Reader
@@ -58,6 +60,7 @@ func (f *inflater) inflate(dst, message []byte, limit int, w *Window) ([]byte, e
 	if err := f.flate.(flate.Resetter).Reset(&f.src, w.Bytes()); err != nil {
 		return nil, err
 	}
+	var from io.Reader = f.flate
 	out := dst
 	for {
 		n := len(out) - len(dst)
@@ -67,7 +70,7 @@ func (f *inflater) inflate(dst, message []byte, limit int, w *Window) ([]byte, e
 		if full {
 			room = f.spare[:] // it may be the end
 		}
-		got, err := f.flate.Read(room)
+		got, err := from.Read(room)
 		switch {
 		case !full:
 			out = out[:len(out)+got]
@@ -81,14 +84,14 @@ func (f *inflater) inflate(dst, message []byte, limit int, w *Window) ([]byte, e
 		case err == nil:
 		case err != io.EOF:
 			return nil, ErrCorrupt
-		case f.src.Len() == 0:
+		case from != f.flate, f.src.Len() == 0, f.atEnd():
 			return out, nil
-		case f.atEnd():
-			return out, nil
+		case f.src.Len() < len(tail):
+			return nil, ErrCorrupt // the block has taken from the tail
 		default:
-			if err := f.resume(out[len(dst):], w); err != nil {
-				return nil, err
-			}
+			s := f.behind(out[len(dst):], w)
+			defer s.Release()
+			from = s
 		}
 	}
 }
@@ -106,12 +109,10 @@ func (f *inflater) atEnd() bool {
 	return false
 }
 
-// resume goes on behind a final block: "DEFLATE blocks with the BFINAL bit set
-// to 1" may come anywhere (RFC 7692 §7.2.3.4), and the window goes on.
-func (f *inflater) resume(inflated []byte, w *Window) error {
-	if f.src.Len() < len(tail) {
-		return ErrCorrupt // the block has taken from the tail
-	}
+// behind goes on behind a final block: "DEFLATE blocks with the BFINAL bit set
+// to 1" may come anywhere (RFC 7692 §7.2.3.4), and the window goes on. There may
+// be half a million in a MiB, so from here on nothing is set up for each.
+func (f *inflater) behind(inflated []byte, w *Window) *Stream {
 	const size = 1 << maxBits
 	if len(inflated) >= size {
 		f.dict = append(f.dict[:0], inflated[len(inflated)-size:]...)
@@ -120,5 +121,9 @@ func (f *inflater) resume(inflated []byte, w *Window) error {
 		f.dict = append(f.dict[:0], known[max(0, len(known)+len(inflated)-size):]...)
 		f.dict = append(f.dict, inflated...)
 	}
-	return f.flate.(flate.Resetter).Reset(&f.src, f.dict)
+	s := NewStream(&Window{bytes: f.dict})
+	s.window = nil // the result is added as a whole
+	s.Feed(f.in[len(f.in)-f.src.Len() : len(f.in)-len(tail)])
+	s.End()
+	return s
 }
