@@ -124,7 +124,7 @@ func (e *engine) writeFrame(ctx context.Context, op wire.Opcode, rsv uint8, fin 
 	buf = e.out.AppendExtended(buf, op, rsv, fin, len(payload), key)
 	if len(payload) > vectorFrom && !e.out.Masked() && e.canVector() {
 		n, err := e.writeVector(ctx, buf, payload)
-		return n != 0, err
+		return err == nil || e.withdraw(buf, n, others), err
 	}
 	for pos := 0; ; {
 		n := min(len(payload), pendingLimit-len(buf))
