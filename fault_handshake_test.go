@@ -290,6 +290,8 @@ func TestFaultsInHandshakesOnASocket(t *testing.T) {
 	before := footprint()
 	var all sync.WaitGroup
 	limit := make(chan struct{}, 32)
+	var mu sync.Mutex
+	var made []*visit
 	for i, way := range visits {
 		for j, kind := range faultKinds {
 			on := visitWrappers[(i+j)%len(visitWrappers)]
@@ -311,13 +313,19 @@ func TestFaultsInHandshakesOnASocket(t *testing.T) {
 						v.errorf("it hangs")
 					}
 					cancel()
+					mu.Lock()
+					made = append(made, v)
+					mu.Unlock()
 				}
 			})
 		}
 	}
 	all.Wait()
-	eventually(t, "goroutines and descriptors to go", func() bool {
-		after := footprint()
-		return after.goroutines <= before.goroutines && after.descriptors <= before.descriptors
-	})
+	for _, v := range made {
+		for i, c := range v.conns {
+			what := fmt.Sprintf("connection %d to be closed: %s, %s number %d", i, v.what, v.plan.kind.name, v.plan.at)
+			eventually(t, what, c.closed.Load)
+		}
+	}
+	eventually(t, "goroutines to go", func() bool { return footprint().goroutines <= before.goroutines })
 }
