@@ -184,7 +184,10 @@ func (e *engine) drain() (violation, err error) {
 	if !e.reading.take(e.done, nil) {
 		return nil, errHungUp
 	}
-	defer e.reading.release()
+	defer func() {
+		e.park()
+		e.reading.release()
+	}()
 	e.inbox = inbox{}
 	e.in.Discard()
 	for {

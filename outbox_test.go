@@ -16,6 +16,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/wschannel/wschannel/status"
 )
 
 // A tallied connection counts the writes that reach it.
@@ -293,6 +295,29 @@ func TestIdleChannelsHoldNoBuffer(t *testing.T) {
 					continue // it is attended to: by somebody who waits without one
 				}
 				if !e.in.Parked() || e.outbox.pending != nil || e.inbox.size() > 0 {
+					t.Error("a buffer is held")
+				}
+				e.reading.release()
+			}
+		})
+	}
+}
+
+// Nor does one that is over, whichever side has closed.
+func TestClosedChannelsHoldNoBuffer(t *testing.T) {
+	for _, on := range connectors[1:3] {
+		t.Run(on.name, func(t *testing.T) {
+			client, server := channelPair(t, on.connect, nil)
+			peer := async(func() error { _, err := server.Receive(t.Context()); return err })
+			if err := client.Close(); err != nil {
+				t.Error(err)
+			}
+			wantCloseError(t, "Receive", within(t, "the end", peer), CloseError{Code: status.NormalClosure, Remote: true})
+			for _, c := range []*Channel{client, server} {
+				<-c.Done()
+				e := &c.engine
+				eventually(t, "the reader to leave", e.reading.try)
+				if !e.in.Parked() {
 					t.Error("a buffer is held")
 				}
 				e.reading.release()
