@@ -24,11 +24,13 @@ import (
 const (
 	decided  = 1 << iota // the end is: ended is being closed
 	deafened             // nothing is to be received: deaf is being closed
-	finished             // done is closed
 )
 
 // is reports whether a channel has come that far.
 func (e *engine) is(phase uint32) bool { return e.phase.Load()&phase != 0 }
+
+// isOver reports whether Done is closed, which the end is decided before.
+func (e *engine) isOver() bool { return e.is(decided) && isClosed(e.done) }
 
 // decide makes end the outcome if there is none yet. It returns the outcome.
 func (e *engine) decide(end *CloseError) *CloseError {
@@ -55,7 +57,6 @@ func (e *engine) finish(unclean error) {
 	e.unclean = unclean
 	onOver := e.onOver
 	close(e.done)
-	e.phase.Or(finished) // last, so that what is seen here Err tells too
 	e.mu.Unlock()
 
 	for _, t := range [...]*time.Timer{e.attention.timer, e.keepalive.timer} {

@@ -130,7 +130,7 @@ func (e *engine) takeReading(ctx context.Context) error {
 			return e.end.Load()
 		}
 		cancelled := ctx.Done()
-		if e.is(finished) {
+		if e.isOver() {
 			cancelled = nil
 		} else if err != nil {
 			return err
@@ -167,12 +167,12 @@ func (e *engine) await(ctx context.Context) error {
 
 // awaitOver waits until the channel is over and returns its end.
 func (e *engine) awaitOver(ctx context.Context) error {
-	if !e.is(finished) {
+	if !e.isOver() {
 		select {
 		case <-e.done:
 		case <-e.deaf:
 		case <-ctx.Done():
-			if !e.is(finished) && !e.is(deafened) {
+			if !e.isOver() && !e.is(deafened) {
 				return ctx.Err()
 			}
 		}
@@ -201,7 +201,7 @@ func (e *engine) objection(ctx context.Context, why errand) error {
 	// ctx of a handler is done because of the end.
 	err := ctx.Err()
 	switch {
-	case e.is(finished):
+	case e.isOver():
 		return e.end.Load()
 	case why == draining:
 		return nil

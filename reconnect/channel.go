@@ -87,8 +87,7 @@ func New[C streamchannel.Channel[R, S], R, S any](dial func(ctx context.Context)
 		drained: make(chan struct{}, 1),
 		room:    make(chan struct{}, 1),
 		changed: make(chan struct{}),
-		state:   State{Phase: Connecting, Attempt: 1},
-		version: 1,
+		state:   State{Phase: Connecting, Attempt: 1}, // shown by run, once
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	go c.run()
