@@ -109,6 +109,7 @@ func TestNextReader(t *testing.T) {
 						r.send(m.frames...)
 						r.send(fr(0x81, "next"))
 					}
+					synctest.Wait() // after a close frame pongs are not due
 					r.send(closeOf(1000, ""))
 				}()
 				for _, m := range messages {
