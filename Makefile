@@ -101,6 +101,7 @@ test-wasm: begin ## the tests that run in browsers and in Node.js
 		if [[ -n $$lacks ]]; then echo "js/wasm in $$host: $$lacks" >> $(SKIPPED); continue; fi; \
 		echo "js/wasm in $$host:"; \
 		GOOS=js GOARCH=wasm WASM_HOST=$$host $(GO_TEST) -exec $(BIN)/wasmrun ./internal/wasmtest | $(BIN)/testreport -skipped $(SKIPPED); \
+		GOOS=js GOARCH=wasm WASM_HOST=$$host $(GO_TEST) -exec $(BIN)/wasmrun -run 'Page|Retry' ./reconnect | $(BIN)/testreport -skipped $(SKIPPED); \
 	done
 
 .PHONY: wasm-size
