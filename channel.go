@@ -179,7 +179,7 @@ func closeMisuse(text string) error { return &invalidClose{text} }
 
 type invalidClose struct{ text string }
 
-func (e *invalidClose) Error() string { return ErrInvalidClose.Error() + ": " + e.text }
+func (e *invalidClose) Error() string { return "wschannel: invalid close: " + e.text }
 func (e *invalidClose) Unwrap() error { return ErrInvalidClose }
 
 // isClosed reports whether c, on which nothing is ever sent, is closed.

@@ -36,8 +36,9 @@ var (
 	ErrInvalidUTF8 = errors.New("wschannel: text message is not valid UTF-8")
 
 	// ErrInvalidClose refuses a close code or reason that must not be sent
-	// (RFC 6455 §7.4). Nothing was sent and the channel is as before.
-	ErrInvalidClose = errors.New("wschannel: invalid close")
+	// (RFC 6455 §7.4). Nothing was sent and the channel is as before. It is the
+	// same value as streamchannel.ErrInvalidClose.
+	ErrInvalidClose = streamchannel.ErrInvalidClose
 
 	// ErrReaderStale is returned by an io.Reader of [Channel.NextReader] after
 	// a later receive has dropped what was left of its message.

@@ -71,7 +71,6 @@ var errorTexts = []struct {
 	// Misuse.
 	{wschannel.ErrInvalidType, `wschannel: message type is neither Text nor Binary`},
 	{wschannel.ErrInvalidUTF8, `wschannel: text message is not valid UTF-8`},
-	{wschannel.ErrInvalidClose, `wschannel: invalid close`},
 	{wschannel.ErrReaderStale, `wschannel: the message was dropped by a later receive`},
 	{wschannel.ErrWriterClosed, `wschannel: the message is complete`},
 	{wschannel.ErrLocalClose, `wschannel: closed by this side`},
@@ -203,5 +202,15 @@ func TestHandshakeErrorIs(t *testing.T) {
 		if errors.Is(err, wschannel.ErrClosed) {
 			t.Errorf("%v was never open, so it is not closed", err)
 		}
+	}
+}
+
+// What both packages speak of is the same value, so either name will do.
+func TestSharedErrors(t *testing.T) {
+	if err := refusedClose(999, ""); !errors.Is(err, streamchannel.ErrInvalidClose) || !errors.Is(err, wschannel.ErrInvalidClose) {
+		t.Errorf("CloseWith: %v", err)
+	}
+	if wschannel.ErrClosed != streamchannel.ErrClosed || wschannel.ErrConcurrentReceive != streamchannel.ErrConcurrentReceive {
+		t.Error("two values for one thing")
 	}
 }
