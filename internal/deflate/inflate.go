@@ -29,10 +29,9 @@ func Inflate(dst, message []byte, limit int, w *Window) ([]byte, error) {
 	return out, nil
 }
 
-// An inflater is the working memory for one message at a time. Its decoder is
-// the standard library's: that of klauspost/compress (1.20) keeps Huffman tables
-// when it is reset, and a block whose own ones are empty is decoded with them,
-// though it is corrupt, so that its sender could learn of what others have sent.
+// An inflater is the working memory for one message at a time. It is shared by
+// all connections, so nothing of a message may show in the next: its decoder is
+// the standard library's, which begins each one afresh.
 type inflater struct {
 	flate io.ReadCloser // a flate.Resetter too
 	src   bytes.Reader
