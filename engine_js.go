@@ -62,8 +62,6 @@ func (e *engine) listen(socket js.Value, set settings) {
 	e.deaf = make(chan struct{})
 	e.done = make(chan struct{})
 	e.arrived = make(chan struct{}, 1)
-	e.reading = newRight()
-	e.message = newRight()
 	e.handlers = [...]handler{
 		e.on("open", func(js.Value) { close(e.opened) }),
 		e.on("message", func(event js.Value) { e.take(event.Get("data")) }),

@@ -125,9 +125,6 @@ func newChannel(rwc io.ReadWriteCloser, server bool, protocol string, set settin
 	e.ended = make(chan struct{})
 	e.deaf = make(chan struct{})
 	e.done = make(chan struct{})
-	e.reading = newRight()
-	e.message = newRight()
-	e.frame = newRight()
 	e.socket = newSocket(e.conn)
 	if e.socket == nil {
 		e.in = proto.NewReader(set.reader(server), make([]byte, smallBuffer))

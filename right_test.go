@@ -12,7 +12,7 @@ import (
 
 // One holder at a time, nobody is forgotten, and who goes away takes nothing along.
 func TestRight(t *testing.T) {
-	r := newRight()
+	var r right
 	inside, taken := 0, 0 // the race detector watches
 	var all sync.WaitGroup
 	for range 8 {
@@ -54,7 +54,7 @@ func TestRight(t *testing.T) {
 // A holder that takes the right again at once does not keep others out.
 func TestRightIsGivenToWhoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRight()
+		var r right
 		if !r.try() {
 			t.Fatal("a new right is not free")
 		}
