@@ -55,7 +55,7 @@ func (e *engine) awaitReceiver() {
 
 func (a *attention) remind(e *engine, after time.Duration) {
 	a.seen.Store(e.presence.receives())
-	if !isClosed(e.done) {
+	if !e.is(finished) {
 		a.timer.Reset(after)
 	}
 }
@@ -63,7 +63,7 @@ func (a *attention) remind(e *engine, after time.Duration) {
 // considerAttending runs when the timer fires.
 func (e *engine) considerAttending() {
 	a := &e.attention
-	if isClosed(e.done) {
+	if e.is(finished) {
 		return
 	}
 	if !e.presence.anybody() && e.presence.receives() != a.seen.Load() {
@@ -169,10 +169,10 @@ func (e *engine) salvage(cause error) {
 	})
 	giveUp.Reset(salvageTime)
 	defer giveUp.Stop()
-	if e.reading.take(e.done, nil) {
+	if e.obtain(context.Background(), &e.reading, finished) {
 		e.readAhead(salvageLimit, salvaging)
 		e.reading.release()
 		e.lose(cause)
 	}
-	<-e.done
+	<-e.when(finished)
 }

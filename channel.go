@@ -49,6 +49,7 @@ type platform interface {
 	closeNow()
 	settled() error // what went wrong with a local close
 	over() <-chan struct{}
+	isOver() bool
 	outcome() *CloseError // nil until it is decided
 }
 
@@ -90,7 +91,7 @@ func (c *Channel) CloseReason() string {
 
 // end returns nil until Done is closed.
 func (c *Channel) end() *CloseError {
-	if isClosed(c.Done()) {
+	if c.engine.isOver() {
 		return c.engine.outcome()
 	}
 	return nil
@@ -152,7 +153,7 @@ func (c *Channel) CloseNow() error {
 // settle waits until the channel is over. A callback must not wait for that,
 // for it may itself be what the end waits for.
 func (c *Channel) settle() error {
-	if c.callbacks.Load() > 0 && !isClosed(c.Done()) {
+	if c.callbacks.Load() > 0 && !c.engine.isOver() {
 		return nil
 	}
 	<-c.Done()

@@ -116,7 +116,7 @@ func (e *engine) takePong(payload []byte) {
 }
 
 func (e *engine) ping(ctx context.Context) (time.Duration, error) {
-	if isClosed(e.ended) {
+	if e.is(decided) {
 		return 0, e.end.Load()
 	}
 	if err := ctx.Err(); err != nil {
@@ -135,7 +135,7 @@ func (e *engine) ping(ctx context.Context) (time.Duration, error) {
 	select {
 	case d := <-w.pong:
 		return d, nil
-	case <-e.ended:
+	case <-e.when(decided):
 		return 0, e.end.Load()
 	case <-ctx.Done():
 	}

@@ -20,18 +20,6 @@ import (
 // closed. In between, one goroutine works on it: shakeHands for a local close,
 // reply for a peer's close or violation. A lost channel is over at once.
 
-// How far a channel has come to its end.
-const (
-	decided  = 1 << iota // the end is: ended is being closed
-	deafened             // nothing is to be received: deaf is being closed
-)
-
-// is reports whether a channel has come that far.
-func (e *engine) is(phase uint32) bool { return e.phase.Load()&phase != 0 }
-
-// isOver reports whether Done is closed, which the end is decided before.
-func (e *engine) isOver() bool { return e.is(decided) && isClosed(e.done) }
-
 // decide makes end the outcome if there is none yet. It returns the outcome.
 func (e *engine) decide(end *CloseError) *CloseError {
 	e.mu.Lock()
@@ -40,8 +28,7 @@ func (e *engine) decide(end *CloseError) *CloseError {
 		return first
 	}
 	e.end.Store(end)
-	e.phase.Or(decided) // first, so that whoever was woken sees it
-	close(e.ended)
+	e.reach(decided)
 	return end
 }
 
@@ -49,15 +36,15 @@ func (e *engine) decide(end *CloseError) *CloseError {
 // completed in good order, if so.
 func (e *engine) finish(unclean error) {
 	e.mu.Lock()
-	if e.finished {
-		e.mu.Unlock()
+	first := e.reach(finished)
+	if first {
+		e.unclean = unclean
+	}
+	onOver := e.onOver
+	e.mu.Unlock()
+	if !first {
 		return
 	}
-	e.finished = true
-	e.unclean = unclean
-	onOver := e.onOver
-	close(e.done)
-	e.mu.Unlock()
 
 	for _, t := range [...]*time.Timer{e.attention.timer, e.keepalive.timer} {
 		if t != nil {
@@ -99,11 +86,7 @@ func (e *engine) settled() error {
 // deafen drops what was not received.
 func (e *engine) deafen() {
 	e.mu.Lock()
-	first := !isClosed(e.deaf)
-	if first {
-		e.phase.Or(deafened)
-		close(e.deaf)
-	}
+	first := e.reach(deafened)
 	e.mu.Unlock()
 	if first {
 		e.wakeReader()
@@ -182,7 +165,7 @@ func (e *engine) boundClose() (stop func()) {
 // drain reads and drops everything up to the peer's close frame, or to a
 // violation.
 func (e *engine) drain() (violation, err error) {
-	if !e.reading.take(e.done, nil) {
+	if !e.obtain(context.Background(), &e.reading, finished) {
 		return nil, errHungUp
 	}
 	defer func() {

@@ -245,4 +245,5 @@ func (e *engine) settled() error {
 
 func (e *engine) agreed() string        { return e.protocol }
 func (e *engine) over() <-chan struct{} { return e.done }
+func (e *engine) isOver() bool          { return isClosed(e.done) }
 func (e *engine) outcome() *CloseError  { return e.end.Load() }

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -44,16 +43,11 @@ type engine struct {
 	born     time.Time
 
 	// The end of the channel: see engine_end_native.go.
-	mu       sync.Mutex
-	closing  proto.Closing
-	finished bool
-	unclean  error
-	onOver   func() // called once when the channel is over
-	end      atomic.Pointer[CloseError]
-	phase    atomic.Uint32 // what of the following is closed: costs less to look at
-	ended    chan struct{} // closed when end is set
-	deaf     chan struct{} // closed when nothing is to be received any more
-	done     chan struct{} // closed when the channel is over
+	lifetime
+	closing proto.Closing
+	unclean error
+	onOver  func()                     // called once when the channel is over
+	end     atomic.Pointer[CloseError] // set when it is decided
 
 	// Receiving.
 	claimed   atomic.Bool // there is a receiver, a listener may be in its callback
@@ -122,9 +116,6 @@ func newChannel(rwc io.ReadWriteCloser, server bool, protocol string, set settin
 	e.protocol = protocol
 	e.set = set
 	e.born = time.Now()
-	e.ended = make(chan struct{})
-	e.deaf = make(chan struct{})
-	e.done = make(chan struct{})
 	e.socket = newSocket(e.conn)
 	if e.socket == nil {
 		e.in = proto.NewReader(set.reader(server), make([]byte, smallBuffer))
@@ -181,9 +172,15 @@ func isExact(conn transport) bool {
 func (e *engine) now() int64 { return int64(time.Since(e.born)) }
 
 func (e *engine) agreed() string        { return e.protocol }
-func (e *engine) over() <-chan struct{} { return e.done }
+func (e *engine) over() <-chan struct{} { return e.when(finished) }
 func (e *engine) outcome() *CloseError  { return e.end.Load() }
 func (e *engine) buffered() int         { return int(e.unsent.Load()) + e.outbox.waiting() }
+
+// obtain waits for a right. It returns false if ctx was done, or the channel had
+// come to that phase, before.
+func (e *engine) obtain(ctx context.Context, r *right, until phase) bool {
+	return r.try() || r.take(e.when(until), ctx.Done())
+}
 
 // past is a deadline that has passed.
 var past = time.Unix(1, 0)
@@ -199,7 +196,7 @@ func (e *engine) wakeWriter() { e.mustWake(e.conn.SetWriteDeadline(past)) }
 
 // mustWake hangs up if setting a deadline has failed, for that wakes too.
 func (e *engine) mustWake(err error) {
-	if err != nil && !isClosed(e.done) {
+	if err != nil && !e.is(finished) {
 		go func() { // the caller may hold a lock
 			e.lose(err)
 			e.hangUp(err)

@@ -19,7 +19,7 @@ type keepalive struct {
 // put off the ping; a write that had been blocked and went on is a sign of
 // life too.
 func (e *engine) checkAlive() {
-	if isClosed(e.ended) {
+	if e.is(decided) {
 		return
 	}
 	k := &e.keepalive

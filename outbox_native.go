@@ -120,7 +120,7 @@ func (e *engine) stopWriting() {
 // flush writes what is pending until nothing is.
 func (e *engine) flush() {
 	b := &e.outbox
-	for e.frame.take(e.done, nil) {
+	for e.obtain(context.Background(), &e.frame, finished) {
 		p := b.takePending()
 		if p != nil && e.writeError.Load() == nil {
 			_, err := e.write(context.Background(), p, 0)

@@ -146,7 +146,7 @@ func (e *engine) takeReading(ctx context.Context) error {
 		}
 		// Whoever attends to the channel gives way to the receiver.
 		e.wakeReader()
-		if e.reading.take(cancelled, e.deaf) {
+		if e.reading.take(cancelled, e.when(deafened)) {
 			if !e.is(deafened) && (cancelled == nil || ctx.Err() == nil) {
 				return nil
 			}
@@ -169,8 +169,8 @@ func (e *engine) await(ctx context.Context) error {
 func (e *engine) awaitOver(ctx context.Context) error {
 	if !e.isOver() {
 		select {
-		case <-e.done:
-		case <-e.deaf:
+		case <-e.when(finished):
+		case <-e.when(deafened):
 		case <-ctx.Done():
 			if !e.isOver() && !e.is(deafened) {
 				return ctx.Err()

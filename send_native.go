@@ -31,7 +31,7 @@ func (e *engine) sendAs(ctx context.Context, op wire.Opcode, rsv uint8, data []b
 			_, err := e.writeData(ctx, op, rsv, true, data)
 			return err
 		case full:
-			if !e.frame.take(ctx.Done(), e.ended) {
+			if !e.obtain(ctx, &e.frame, decided) {
 				continue
 			}
 			if e.admits() != direct {
@@ -41,7 +41,7 @@ func (e *engine) sendAs(ctx context.Context, op wire.Opcode, rsv uint8, data []b
 			_, err := e.writeData(ctx, op, rsv, true, data)
 			return err
 		case occupied:
-			if e.message.take(ctx.Done(), e.ended) {
+			if e.obtain(ctx, &e.message, decided) {
 				e.message.release()
 			}
 		}
@@ -70,7 +70,7 @@ func (e *engine) acquire(ctx context.Context, r *right) error {
 	if err := e.sendable(ctx); err != nil {
 		return err
 	}
-	if !r.take(ctx.Done(), e.ended) {
+	if !e.obtain(ctx, r, decided) {
 		if e.is(decided) {
 			return e.end.Load()
 		}
@@ -207,7 +207,7 @@ func (e *engine) afterFailure() error {
 // close of ours pongs go on: they are due until a close frame has come (RFC 6455
 // §5.5.2).
 func (e *engine) writeControl(op wire.Opcode, payload []byte) {
-	if !e.frame.take(e.done, nil) {
+	if !e.obtain(context.Background(), &e.frame, finished) {
 		return
 	}
 	if e.writeError.Load() != nil || e.is(decided) && (op == wire.Ping || !e.awaitsClose()) {
@@ -248,7 +248,7 @@ func (e *engine) closeSent() bool {
 
 // writeClose writes the close frame for end, behind all that was accepted.
 func (e *engine) writeClose(end *CloseError) error {
-	if !e.frame.take(e.done, nil) {
+	if !e.obtain(context.Background(), &e.frame, finished) {
 		return errHungUp
 	}
 	defer e.frame.release()

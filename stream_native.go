@@ -248,7 +248,7 @@ func (w *messageWriter) Close() error {
 func (w *messageWriter) usable() error {
 	switch {
 	case w.err != nil:
-	case isClosed(w.e.ended):
+	case w.e.is(decided):
 		w.giveUp(w.e.end.Load())
 	case w.ctx.Err() != nil:
 		w.giveUp(w.ctx.Err())

@@ -76,7 +76,7 @@ func (e *engine) writeBlocking(ctx context.Context, p []byte) (n int, err error)
 		// update (RFC 8446 §4.6.3), and what is left of a deadline would break
 		// the connection then. On a socket the next write would meet it.
 		late := e.conn.SetWriteDeadline(time.Time{})
-		if err == nil && late != nil && !isClosed(e.ended) { // on a close the peer may have hung up already
+		if err == nil && late != nil && !e.is(decided) { // on a close the peer may have hung up already
 			return broken, late
 		}
 	}
