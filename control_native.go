@@ -137,7 +137,7 @@ func (e *engine) ping(ctx context.Context) (time.Duration, error) {
 		return d, nil
 	case <-e.when(decided):
 		return 0, e.end.Load()
-	case <-ctx.Done():
+	case <-e.awaited(ctx).Done():
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -179,7 +179,7 @@ func (e *engine) buffered() int         { return int(e.unsent.Load()) + e.outbox
 // obtain waits for a right. It returns false if ctx was done, or the channel had
 // come to that phase, before.
 func (e *engine) obtain(ctx context.Context, r *right, until phase) bool {
-	return r.try() || r.take(e.when(until), ctx.Done())
+	return r.try() || r.take(e.when(until), e.awaited(ctx).Done())
 }
 
 // past is a deadline that has passed.

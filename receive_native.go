@@ -129,16 +129,14 @@ func (e *engine) takeReading(ctx context.Context) error {
 		if e.is(deafened) {
 			return e.end.Load()
 		}
-		cancelled := ctx.Done()
-		if e.isOver() {
-			cancelled = nil
-		} else if err != nil {
+		heed := !e.isOver()
+		if heed && err != nil {
 			return err
 		}
 		if e.reading.try() {
 			// ctx once more: a listener that was stopped in between must not
 			// touch what the next receiver has begun.
-			if cancelled == nil || ctx.Err() == nil {
+			if !heed || ctx.Err() == nil {
 				return nil
 			}
 			e.reading.release()
@@ -146,8 +144,12 @@ func (e *engine) takeReading(ctx context.Context) error {
 		}
 		// Whoever attends to the channel gives way to the receiver.
 		e.wakeReader()
+		cancelled := e.awaited(ctx).Done()
+		if !heed {
+			cancelled = nil
+		}
 		if e.reading.take(cancelled, e.when(deafened)) {
-			if !e.is(deafened) && (cancelled == nil || ctx.Err() == nil) {
+			if !e.is(deafened) && (!heed || ctx.Err() == nil) {
 				return nil
 			}
 			e.reading.release()
@@ -171,7 +173,7 @@ func (e *engine) awaitOver(ctx context.Context) error {
 		select {
 		case <-e.when(finished):
 		case <-e.when(deafened):
-		case <-ctx.Done():
+		case <-e.awaited(ctx).Done():
 			if !e.isOver() && !e.is(deafened) {
 				return ctx.Err()
 			}
@@ -298,7 +300,7 @@ var errObjection = errors.New("wschannel: not to be waited for")
 // blocks is called before a read may wait.
 func (e *engine) blocks() error {
 	e.park()
-	e.readWatch.begin(e.reader.ctx)
+	e.readWatch.begin(e.awaited(e.reader.ctx))
 	e.inRead.Store(true)
 	if e.objection(e.reader.ctx, e.reader.errand) != nil {
 		return errObjection

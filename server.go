@@ -98,14 +98,14 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (_ context.Conte
 	if err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	life := &handlerContext{c: c, values: ctx}
 	c.engine.onOver = func() {
-		cancel() // first: when Shutdown returns, every ctx has ended
+		life.end() // first: when Shutdown returns, every ctx has ended
 		s.forget(c)
 	}
 	s.remember(c)
 	c.engine.start()
-	return ctx, c, nil
+	return life, c, nil
 }
 
 var errStopping = &HandshakeError{

@@ -85,7 +85,7 @@ func (e *engine) writeBlocking(ctx context.Context, p []byte) (n int, err error)
 
 // writeBefore is writeBlocking, and may leave a deadline behind.
 func (e *engine) writeBefore(ctx context.Context, p []byte) (left int, err error) {
-	e.writeWatch.begin(ctx)
+	e.writeWatch.begin(e.awaited(ctx))
 	defer e.writeWatch.end()
 	timeout := e.set.writeTimeout
 	window := timeout
