@@ -28,58 +28,55 @@ const (
 
 // An attention decides when to attend to a channel: to read it while nobody
 // receives, so that pings are answered and an end is noticed. A receiver that
-// leaves sets the timer if it is not running; the timer looks whether anybody
-// has received in the meantime. So receiving costs an atomic or two.
+// leaves sets the alarm if it is not set; when that rings it is looked whether
+// anybody has received in the meantime. So receiving costs an atomic or two.
 type attention struct {
-	timer *time.Timer   // nil if there is no receive buffer
-	state atomic.Int32  // of the timer: unset, set or polling
+	state atomic.Int32  // of the alarm: unset, set or polling
 	seen  atomic.Uint64 // how many receives there were when it was set
 }
 
 const (
-	timerUnset int32 = iota
-	timerSet
-	timerPolling // it is set, to look after a socket that is not read
+	alarmUnset int32 = iota
+	alarmSet
+	alarmPolling // it is set, to look after a socket that is not read
 )
 
-// awaitReceiver sets the timer when a receiver has left.
+// awaitReceiver sets the alarm when a receiver has left.
 func (e *engine) awaitReceiver() {
-	a := &e.attention
-	if a.timer == nil {
+	if e.set.receiveBuffer == 0 {
 		return
 	}
-	if s := a.state.Load(); s != timerSet && a.state.CompareAndSwap(s, timerSet) {
-		a.remind(e, attendAfter)
+	a := &e.attention
+	if s := a.state.Load(); s != alarmSet && a.state.CompareAndSwap(s, alarmSet) {
+		e.remindToAttend(attendAfter)
 	}
 }
 
-func (a *attention) remind(e *engine, after time.Duration) {
-	a.seen.Store(e.presence.receives())
-	if !e.is(finished) {
-		a.timer.Reset(after)
-	}
+func (e *engine) remindToAttend(after time.Duration) {
+	e.attention.seen.Store(e.presence.receives())
+	e.remind(attendAlarm, after)
 }
 
-// considerAttending runs when the timer fires.
+// considerAttending is called when the alarm rings.
 func (e *engine) considerAttending() {
 	a := &e.attention
 	if e.is(finished) {
 		return
 	}
 	if !e.presence.anybody() && e.presence.receives() != a.seen.Load() {
-		a.remind(e, attendAfter)
+		e.remindToAttend(attendAfter)
 		return
 	}
-	// From now on a receiver that leaves sets the timer, and only then is it
+	// From now on a receiver that leaves sets the alarm, and only then is it
 	// looked whether one is there.
-	a.state.Store(timerUnset)
+	a.state.Store(alarmUnset)
 	if !e.presence.anybody() {
 		e.attend()
 	}
 }
 
 // attend reads until a receiver comes, the channel ends, or the receive buffer
-// is full. In the last case the socket is looked after by a timer. Somebody who
+// is full. In the last case the socket is looked after by the alarm. Somebody who
 // is reading already makes it return at once.
 func (e *engine) attend() {
 	if !e.reading.try() {
@@ -95,8 +92,8 @@ func (e *engine) attend() {
 		e.salvage(err)
 		return
 	}
-	if a := &e.attention; a.state.CompareAndSwap(timerUnset, timerPolling) {
-		a.remind(e, pollInterval)
+	if a := &e.attention; a.state.CompareAndSwap(alarmUnset, alarmPolling) {
+		e.remindToAttend(pollInterval)
 	}
 }
 

@@ -5,6 +5,7 @@ package wschannel
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,14 +17,35 @@ import (
 // (RFC 6455 §5.5.3), and one ping. Receivers leave them here and never write,
 // for a write could block; a short-lived goroutine does.
 type control struct {
-	mu      sync.Mutex
+	mu     sync.Mutex
+	lastID uint64         // of the newest ping
+	frames *controlFrames // nil if there is nothing to do
+}
+
+// controlFrames are those of one channel, until they have been written, and until
+// the pongs have come that are waited for.
+type controlFrames struct {
 	running bool // the goroutine
 	pong    [wire.MaxControl]byte
 	pongLen int
-	ponging bool   // a pong waits
-	pinging bool   // a ping waits
-	lastID  uint64 // of the newest ping
+	ponging bool // a pong waits
+	pinging bool // a ping waits
 	waiters []*pingWaiter
+}
+
+// use returns the frames, to add to. The caller has c.mu.
+func (c *control) use() *controlFrames {
+	if c.frames == nil {
+		c.frames = &controlFrames{}
+	}
+	return c.frames
+}
+
+// rest forgets the frames if there is nothing to do. The caller has c.mu.
+func (c *control) rest() {
+	if f := c.frames; f != nil && !f.running && len(f.waiters) == 0 {
+		c.frames = nil
+	}
 }
 
 // A pingWaiter is a Ping that waits for its pong.
@@ -38,50 +60,53 @@ func (e *engine) answerPing(payload []byte) {
 	c := &e.control
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pongLen = copy(c.pong[:], payload)
-	c.ponging = true
-	e.wakeControl()
+	f := c.use()
+	f.pongLen = copy(f.pong[:], payload)
+	f.ponging = true
+	e.wakeControl(f)
 }
 
 // sendPing has a ping written. The caller has c.mu.
 func (e *engine) sendPing() (id uint64) {
 	c := &e.control
 	c.lastID++
-	c.pinging = true
-	e.wakeControl()
+	f := c.use()
+	f.pinging = true
+	e.wakeControl(f)
 	return c.lastID
 }
 
-func (e *engine) wakeControl() {
-	if c := &e.control; !c.running {
-		c.running = true
-		go e.writeControls()
+func (e *engine) wakeControl(f *controlFrames) {
+	if !f.running {
+		f.running = true
+		go e.writeControls(f)
 	}
 }
 
 // writeControls writes what waits until nothing does.
-func (e *engine) writeControls() {
+func (e *engine) writeControls(f *controlFrames) {
 	c := &e.control
 	var payload [wire.MaxControl]byte
 	for {
 		op, n := wire.Pong, 0
 		c.mu.Lock()
 		switch {
-		case c.ponging:
-			c.ponging = false
-			n = copy(payload[:], c.pong[:c.pongLen])
-		case c.pinging:
-			c.pinging = false
+		case f.ponging:
+			f.ponging = false
+			n = copy(payload[:], f.pong[:f.pongLen])
+		case f.pinging:
+			f.pinging = false
 			op, n = wire.Ping, 8
 			binary.BigEndian.PutUint64(payload[:], c.lastID)
 			now := time.Now()
-			for _, w := range c.waiters {
+			for _, w := range f.waiters {
 				if w.sent.IsZero() {
 					w.sent = now
 				}
 			}
 		default:
-			c.running = false
+			f.running = false
+			c.rest()
 			c.mu.Unlock()
 			return
 		}
@@ -100,19 +125,21 @@ func (e *engine) takePong(payload []byte) {
 	c := &e.control
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if id > c.lastID {
-		return // as above
+	f := c.frames
+	if id > c.lastID || f == nil {
+		return // as above, or nobody waits any more
 	}
-	waiting := c.waiters[:0]
-	for _, w := range c.waiters {
+	waiting := f.waiters[:0]
+	for _, w := range f.waiters {
 		if w.sent.IsZero() || w.id > id {
 			waiting = append(waiting, w)
 		} else {
 			w.pong <- time.Since(w.sent)
 		}
 	}
-	clear(c.waiters[len(waiting):])
-	c.waiters = waiting
+	clear(f.waiters[len(waiting):])
+	f.waiters = waiting
+	c.rest()
 }
 
 func (e *engine) ping(ctx context.Context) (time.Duration, error) {
@@ -126,10 +153,11 @@ func (e *engine) ping(ctx context.Context) (time.Duration, error) {
 	c := &e.control
 	c.mu.Lock()
 	w.id = c.lastID + 1
-	c.waiters = append(c.waiters, w)
+	f := c.use()
+	f.waiters = append(f.waiters, w)
 	e.sendPing()
 	c.mu.Unlock()
-	if e.attention.timer != nil && !e.presence.anybody() {
+	if e.set.receiveBuffer > 0 && !e.presence.anybody() {
 		go e.attend() // somebody has to read the pong
 	}
 	select {
@@ -141,11 +169,7 @@ func (e *engine) ping(ctx context.Context) (time.Duration, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i := range c.waiters {
-		if c.waiters[i] == w {
-			c.waiters = append(c.waiters[:i], c.waiters[i+1:]...)
-			break
-		}
-	}
+	f.waiters = slices.DeleteFunc(f.waiters, func(other *pingWaiter) bool { return other == w })
+	c.rest()
 	return 0, ctx.Err()
 }

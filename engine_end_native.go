@@ -46,11 +46,7 @@ func (e *engine) finish(unclean error) {
 		return
 	}
 
-	for _, t := range [...]*time.Timer{e.attention.timer, e.keepalive.timer} {
-		if t != nil {
-			t.Stop()
-		}
-	}
+	e.clock.stop()
 	e.readWatch.release()
 	e.writeWatch.release()
 	e.outbox.takePending() // nobody will write it

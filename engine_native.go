@@ -89,6 +89,7 @@ type engine struct {
 
 	control   control
 	keepalive keepalive
+	clock     alarmClock
 
 	compression *compression // nil if messages are not compressed
 }
@@ -129,12 +130,7 @@ func newChannel(rwc io.ReadWriteCloser, server bool, protocol string, set settin
 	e.flushes = e.flush
 	e.readWatch.poke = e.wakeReader
 	e.writeWatch.poke = e.wakeWriter
-	if set.receiveBuffer > 0 {
-		e.attention.timer = newTimer(e.considerAttending)
-	}
-	if set.pingInterval > 0 {
-		e.keepalive.timer = newTimer(e.checkAlive)
-	}
+	e.clock.due = [...]int64{attendAlarm: unset, aliveAlarm: unset}
 	return c
 }
 
@@ -143,11 +139,11 @@ func (s *settings) reader(server bool) proto.Config {
 	return proto.Config{Server: server, MessageLimit: s.messageLimit, FragmentLimit: s.fragmentLimit}
 }
 
-// start sets the timers of a new channel, when everything else is in place.
+// start sets the alarms of a new channel, when everything else is in place.
 func (e *engine) start() {
 	e.awaitReceiver()
-	if t := e.keepalive.timer; t != nil {
-		t.Reset(e.set.pingInterval)
+	if e.set.pingInterval > 0 {
+		e.remind(aliveAlarm, e.set.pingInterval)
 	}
 }
 

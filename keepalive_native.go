@@ -10,12 +10,11 @@ import (
 
 // A keepalive pings a silent peer, and ends the channel if that brings nothing.
 type keepalive struct {
-	timer  *time.Timer // nil if there is no PingInterval
-	pinged int64       // when a ping was sent that nothing has followed yet, or 0
-	waited bool        // when it was looked last, somebody was waiting for bytes
+	pinged int64 // when a ping was sent that nothing has followed yet, or 0
+	waited bool  // when it was looked last, somebody was waiting for bytes
 }
 
-// checkAlive runs when a ping or the end may be due. Only bytes from the peer
+// checkAlive is called when a ping or the end may be due. Only bytes from the peer
 // put off the ping; a write that had been blocked and went on is a sign of
 // life too.
 func (e *engine) checkAlive() {
@@ -31,7 +30,7 @@ func (e *engine) checkAlive() {
 	if k.pinged == 0 || max(heard, e.moved.Load()) >= k.pinged {
 		k.pinged = 0
 		if silence := now - heard; silence < interval {
-			k.timer.Reset(time.Duration(interval - silence))
+			e.remind(aliveAlarm, time.Duration(interval-silence))
 			return
 		}
 	} else if timeout > 0 {
@@ -40,16 +39,16 @@ func (e *engine) checkAlive() {
 		shortly := timeout / judgeAfter
 		switch left := k.pinged + timeout - now; {
 		case left > shortly:
-			k.timer.Reset(time.Duration(min(left-shortly, interval)))
+			e.remind(aliveAlarm, time.Duration(min(left-shortly, interval)))
 			return
 		case left > 0:
-			k.timer.Reset(time.Duration(min(left, interval)))
+			e.remind(aliveAlarm, time.Duration(min(left, interval)))
 			return
 		case waitedSince:
 			e.lose(fmt.Errorf("no sign of life for %v after a ping: %w", e.set.pingTimeout, os.ErrDeadlineExceeded))
 			return
 		case waits:
-			k.timer.Reset(time.Duration(shortly))
+			e.remind(aliveAlarm, time.Duration(shortly))
 			return
 		}
 		// Nobody reads, so nobody can tell. But a ping that cannot be written
@@ -63,7 +62,7 @@ func (e *engine) checkAlive() {
 	if timeout > 0 {
 		next = min(next, timeout-timeout/judgeAfter)
 	}
-	k.timer.Reset(time.Duration(next))
+	e.remind(aliveAlarm, time.Duration(next))
 }
 
 // judgeAfter is the part of PingTimeout for which somebody must at least have

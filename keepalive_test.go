@@ -265,11 +265,8 @@ func TestTimersStopAtTheEnd(t *testing.T) {
 					tt.end(c, p)
 					<-c.Done()
 					synctest.Wait()
-					if c.engine.keepalive.timer.Stop() {
-						t.Errorf("%s: the keepalive's timer is still set", r.name)
-					}
-					if c.engine.attention.timer.Stop() {
-						t.Errorf("%s: the attention's timer is still set", r.name)
+					if c.engine.clock.timer.Stop() {
+						t.Errorf("%s: the timer is still set", r.name)
 					}
 				})
 			}
@@ -360,8 +357,8 @@ func TestPing(t *testing.T) {
 				want(fifth, pong{err: context.DeadlineExceeded})
 				p.send(pongFrame, pingBody(5)) // too late
 				c.engine.control.mu.Lock()
-				if n := len(c.engine.control.waiters); n != 0 {
-					t.Errorf("%d pings are still waited for", n)
+				if f := c.engine.control.frames; f != nil && len(f.waiters) != 0 {
+					t.Errorf("%d pings are still waited for", len(f.waiters))
 				}
 				c.engine.control.mu.Unlock()
 
