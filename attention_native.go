@@ -121,9 +121,9 @@ func (e *engine) readAhead(size int, why errand) (full bool) {
 			if ev.Compressed {
 				h.Rsv = wire.Rsv1
 			}
-			e.inbox.add(h, ev.Data)
+			e.mailbox().add(h, ev.Data)
 		case proto.Part:
-			e.inbox.add(wire.Header{Fin: ev.Last, Opcode: wire.Continuation, Masked: e.server}, ev.Data)
+			e.mailbox().add(wire.Header{Fin: ev.Last, Opcode: wire.Continuation, Masked: e.server}, ev.Data)
 			e.streaming = !ev.Last
 		case proto.More, proto.Over:
 			// What a receiver has begun to read takes no room.

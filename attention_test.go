@@ -149,7 +149,7 @@ func TestAttentionKeepsTheOrder(t *testing.T) {
 			}
 			wantMessage(t, c, fmt.Sprint("cut in ", round))
 		}
-		if c.engine.inbox.size() != 0 || cap(c.engine.inbox.frames) != 0 {
+		if b := c.engine.inbox; b.size() != 0 || b != nil && cap(b.frames) != 0 {
 			t.Error("the receive buffer still holds memory")
 		}
 	})

@@ -72,7 +72,7 @@ const (
 // spoiled fails the connection for what came compressed: nothing can be
 // received any more. The caller has the right to read.
 func (e *engine) spoiled(code status.Code, section, text string) {
-	e.inbox = inbox{}
+	e.inbox = nil
 	e.in.Stop()
 	e.violated(&wire.Violation{Code: code, Section: section, Text: text})
 }

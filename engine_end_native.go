@@ -168,7 +168,7 @@ func (e *engine) drain() (violation, err error) {
 		e.park()
 		e.reading.release()
 	}()
-	e.inbox = inbox{}
+	e.inbox = nil
 	e.in.Discard()
 	for {
 		switch ev := e.in.Next(); ev.Kind {
@@ -185,7 +185,10 @@ func (e *engine) drain() (violation, err error) {
 			return protocolError(ev.Violation), nil
 		case proto.Over:
 			// Whoever was reading when this side closed has seen it.
-			return e.violation, nil
+			if e.violation != nil {
+				return e.violation, nil
+			}
+			return nil, nil
 		}
 	}
 }
@@ -215,7 +218,7 @@ func (e *engine) violated(v *wire.Violation) {
 	}
 }
 
-func protocolError(v *wire.Violation) error {
+func protocolError(v *wire.Violation) *ProtocolError {
 	return &ProtocolError{Section: v.Section, Text: v.Text}
 }
 

@@ -34,54 +34,41 @@ import (
 // never while anything waits.
 type engine struct {
 	conn     transport
-	netConn  net.Conn // what the channel was made of, if it is one
-	socket   *socket  // how conn is read and written, if it is a plain socket
-	exact    bool     // a write that was cut short says how much has left, and can go on
-	server   bool
+	socket   *socket // how conn is read and written, if it is a plain socket
 	protocol string
-	set      settings
-	born     time.Time
+	set      *settings
+	born     time.Duration // since epoch
 
 	// The end of the channel: see engine_end_native.go.
 	lifetime
-	closing proto.Closing
 	unclean error
 	onOver  func()                     // called once when the channel is over
 	end     atomic.Pointer[CloseError] // set when it is decided
 
 	// Receiving.
-	claimed   atomic.Bool // there is a receiver, a listener may be in its callback
 	presence  presence
 	reading   right
 	in        proto.Reader
-	prefix    []byte // what was read before the channel existed
-	inbox     inbox
+	prefix    *[]byte        // nil, or what was read before the channel existed
+	inbox     *inbox         // nil if nothing was ever in it
 	stream    *messageReader // the reader that was returned last
-	streaming bool           // in is inside the message of stream, or of one that is skimmed
-	violation error          // what the peer did wrong, if it did
-	fresh     bool           // a receiver has read since anybody attended
+	violation *ProtocolError // what the peer did wrong, if it did
 	begun     int            // how many of the bytes in in were read for a receiver
 	readWatch watch
 	reader    struct { // whoever reads
 		ctx    context.Context
-		limit  int
+		limit  int32
 		errand errand
 	}
-	answering atomic.Bool   // more messages lie in the read buffer
 	wakes     atomic.Uint64 // calls of wakeReader
-	inRead    atomic.Bool   // somebody waits for bytes
 	heard     atomic.Int64  // when the last byte came, in ns since born
-
 	attention attention
 
 	// Sending.
 	message    right
 	frame      right
-	out        proto.Writer
 	outbox     outbox
-	flushes    func() // flush
-	vector     [2][]byte
-	buffers    net.Buffers
+	flushes    func() // flush, once that was needed
 	writeWatch watch
 	unsent     atomic.Int64
 	writeError atomic.Pointer[error] // why writing failed, while salvaging
@@ -92,6 +79,17 @@ type engine struct {
 	clock     alarmClock
 
 	compression *compression // nil if messages are not compressed
+
+	// What is small stands together, so that an idle channel is small.
+	claimed   atomic.Bool // there is a receiver, a listener may be in its callback
+	answering atomic.Bool // more messages lie in the read buffer
+	inRead    atomic.Bool // somebody waits for bytes
+	exact     bool        // a write that was cut short says how much has left, and can go on
+	server    bool
+	closing   proto.Closing // with mu
+	out       proto.Writer  // with the right to write
+	streaming bool          // in is inside the message of stream, or of one that is skimmed
+	fresh     bool          // a receiver has read since anybody attended
 }
 
 // A presence counts the receivers that read or are about to, one or, while a
@@ -111,12 +109,11 @@ func newChannel(rwc io.ReadWriteCloser, server bool, protocol string, set settin
 	c := &Channel{host: h}
 	e := &c.engine
 	e.conn = newTransport(rwc)
-	e.netConn, _ = rwc.(net.Conn)
 	e.exact = isExact(e.conn)
 	e.server = server
 	e.protocol = protocol
-	e.set = set
-	e.born = time.Now()
+	e.set = set.shared()
+	e.born = time.Since(epoch)
 	e.socket = newSocket(e.conn)
 	if e.socket == nil {
 		e.in = proto.NewReader(set.reader(server), make([]byte, smallBuffer))
@@ -126,10 +123,10 @@ func newChannel(rwc io.ReadWriteCloser, server bool, protocol string, set settin
 		e.park()
 	}
 	e.out = proto.NewWriter(server)
-	e.prefix = prefix
-	e.flushes = e.flush
-	e.readWatch.poke = e.wakeReader
-	e.writeWatch.poke = e.wakeWriter
+	if len(prefix) > 0 {
+		rest := prefix
+		e.prefix = &rest
+	}
 	e.clock.due = [...]int64{attendAlarm: unset, aliveAlarm: unset}
 	return c
 }
@@ -137,6 +134,21 @@ func newChannel(rwc io.ReadWriteCloser, server bool, protocol string, set settin
 // reader returns what a Reader has to know.
 func (s *settings) reader(server bool) proto.Config {
 	return proto.Config{Server: server, MessageLimit: s.messageLimit, FragmentLimit: s.fragmentLimit}
+}
+
+// latest are those that were shared last.
+var latest atomic.Pointer[settings]
+
+// shared returns a pointer to the settings, the same one for channels with the
+// same settings that are made one after the other.
+func (s settings) shared() *settings {
+	l := latest.Load()
+	if l == nil || *l != s {
+		l = &settings{}
+		*l = s
+		latest.Store(l)
+	}
+	return l
 }
 
 // start sets the alarms of a new channel, when everything else is in place.
@@ -154,6 +166,16 @@ func newTimer(f func()) *time.Timer {
 	return t
 }
 
+// netConn returns what the channel was made of, if it is a net.Conn.
+func (e *engine) netConn() net.Conn {
+	var made io.ReadWriteCloser = e.conn
+	if p, ok := made.(*pump); ok {
+		made = p.rwc
+	}
+	c, _ := made.(net.Conn)
+	return c
+}
+
 // isExact reports whether a write to conn that failed says truly how many
 // bytes have left. That holds for sockets and pipes; TLS and wrappers may have
 // sent a part of what they do not count.
@@ -164,8 +186,11 @@ func isExact(conn transport) bool {
 	return fmt.Sprintf("%T", conn) == "*net.pipe"
 }
 
+// epoch is when time began, as far as channels are concerned.
+var epoch = time.Now()
+
 // now returns the time since the channel was made, in nanoseconds.
-func (e *engine) now() int64 { return int64(time.Since(e.born)) }
+func (e *engine) now() int64 { return int64(time.Since(epoch) - e.born) }
 
 func (e *engine) agreed() string        { return e.protocol }
 func (e *engine) over() <-chan struct{} { return e.when(finished) }
@@ -204,7 +229,7 @@ func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
 // cut closes the transport at once.
 func (e *engine) cut() {
-	if t, ok := e.netConn.(*tls.Conn); ok {
+	if t, ok := e.netConn().(*tls.Conn); ok {
 		// tls.Conn.Close would first wait to write an alert.
 		t.NetConn().Close()
 	} else if !e.exact {

@@ -11,7 +11,8 @@ import (
 // An inbox holds what was received while nobody was receiving: whole messages,
 // and parts of the one that is being streamed. It keeps them as one run of
 // frames, so that it takes as much memory as they took on the wire and no
-// more. A part is a continuation frame; the last one has FIN.
+// more. A part is a continuation frame; the last one has FIN. A nil inbox is
+// empty.
 type inbox struct {
 	frames []byte // frames[from:] has not been taken
 	from   int
@@ -36,12 +37,17 @@ func (b *inbox) putBack(op wire.Opcode, payload []byte) {
 }
 
 // size returns the number of bytes held.
-func (b *inbox) size() int { return len(b.frames) - b.from }
+func (b *inbox) size() int {
+	if b == nil {
+		return 0
+	}
+	return len(b.frames) - b.from
+}
 
 // peek returns the header of the first entry and its payload; ok is false if
 // there is none.
 func (b *inbox) peek() (h wire.Header, payload []byte, ok bool) {
-	if b.from == len(b.frames) {
+	if b.size() == 0 {
 		return wire.Header{}, nil, false
 	}
 	h, n, _ := wire.ParseHeader(b.frames[b.from:])

@@ -20,9 +20,9 @@ const (
 // A lifetime is the phases that a channel has come to. Whoever waits for one has
 // something made to wait for, which most channels never need.
 type lifetime struct {
-	reached atomic.Uint32         // a bit for each
-	mu      sync.Mutex            // the engine's
-	signals [phases]chan struct{} // nil, or closed when it is reached
+	reached atomic.Uint32          // a bit for each
+	mu      sync.Mutex             // the engine's
+	signals *[phases]chan struct{} // nil, or closed when it is reached
 }
 
 // is reports whether a channel has come that far.
@@ -32,6 +32,9 @@ func (l *lifetime) is(p phase) bool { return l.reached.Load()&(1<<p) != 0 }
 func (l *lifetime) when(p phase) <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.signals == nil {
+		l.signals = new([phases]chan struct{})
+	}
 	c := l.signals[p]
 	if c == nil {
 		c = make(chan struct{})
@@ -49,8 +52,8 @@ func (l *lifetime) reach(p phase) bool {
 		return false
 	}
 	l.reached.Or(1 << p) // first, so that whoever was woken sees it
-	if c := l.signals[p]; c != nil {
-		close(c)
+	if l.signals != nil && l.signals[p] != nil {
+		close(l.signals[p])
 	}
 	return true
 }

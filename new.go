@@ -75,7 +75,7 @@ func New(rwc io.ReadWriteCloser, role Role, o *StreamOptions) *Channel {
 // made by [New] from a stream that is not a net.Conn. It is there to be looked
 // at (addresses, TLS state, socket options): reading, writing, closing or
 // setting a deadline breaks the channel.
-func (c *Channel) Underlying() net.Conn { return c.engine.netConn }
+func (c *Channel) Underlying() net.Conn { return c.engine.netConn() }
 
 // SignKey returns the Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455
 // §4.2.2): what a server answers to prove that it understood. [Accept] does it

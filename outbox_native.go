@@ -30,9 +30,9 @@ type outbox struct {
 	open atomic.Bool // NextWriter has begun a message: no other may begin
 	shut atomic.Bool // the close frame was taken: nothing is accepted any more
 
+	flushing bool // a goroutine writes what is pending, or is about to
 	mu       sync.Mutex
 	pending  []byte // a pooled buffer, or nil
-	flushing bool   // a goroutine writes what is pending, or is about to
 }
 
 // What became of a message that was offered.
@@ -113,7 +113,10 @@ func (e *engine) stopWriting() {
 	defer b.mu.Unlock()
 	if b.pending != nil && !b.flushing {
 		b.flushing = true
-		go e.flushes() // a func that is made once: nothing is allocated
+		if e.flushes == nil {
+			e.flushes = e.flush // once, so that nothing is allocated after that
+		}
+		go e.flushes()
 	}
 }
 

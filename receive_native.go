@@ -46,7 +46,7 @@ func (e *engine) receive(ctx context.Context, dst []byte, commit func() bool) (T
 		return 0, dst, err
 	}
 	if commit != nil && !commit() {
-		e.inbox.putBack(op, data[len(dst):])
+		e.mailbox().putBack(op, data[len(dst):])
 		return 0, dst, errStopped
 	}
 	return Type(op), data, nil
@@ -87,6 +87,14 @@ func (e *engine) nextMessage(ctx context.Context, dst []byte) (wire.Opcode, []by
 			e.handle(ev)
 		}
 	}
+}
+
+// mailbox returns the inbox, to add to.
+func (e *engine) mailbox() *inbox {
+	if e.inbox == nil {
+		e.inbox = &inbox{}
+	}
+	return e.inbox
 }
 
 // expectReplies says whether more messages lie here, whose replies may leave
@@ -222,7 +230,7 @@ func (e *engine) fill(ctx context.Context, limit int, why errand) error {
 	e.expectReplies(false)
 	seen := e.wakes.Load()
 	for fruitless := 0; fruitless < maxFruitless; {
-		if len(e.prefix) == 0 { // else it has arrived, whatever happened since
+		if e.prefix == nil { // else it has arrived, whatever happened since
 			if err := e.objection(ctx, why); err != nil {
 				return err
 			}
@@ -258,10 +266,12 @@ const maxFruitless = 100
 // read reads what was there before the channel, then from the transport.
 func (e *engine) read(ctx context.Context, limit int, why errand) (n int, err error) {
 	r := &e.reader
-	r.ctx, r.limit, r.errand = ctx, limit, why
-	if len(e.prefix) > 0 {
-		n = copy(e.space(), e.prefix)
-		e.prefix = e.prefix[n:]
+	r.ctx, r.limit, r.errand = ctx, int32(min(limit, math.MaxInt32)), why
+	if p := e.prefix; p != nil {
+		n = copy(e.space(), *p)
+		if *p = (*p)[n:]; len(*p) == 0 {
+			e.prefix = nil
+		}
 		return n, nil
 	}
 	if e.socket != nil {
@@ -291,7 +301,7 @@ func (e *engine) space() []byte {
 		e.in.Unpark(takeReadBuffer())
 		p = e.in.Space()
 	}
-	return p[:min(len(p), e.reader.limit)]
+	return p[:min(len(p), int(e.reader.limit))]
 }
 
 // errObjection says that an objection has come up since it was looked for.
@@ -300,7 +310,7 @@ var errObjection = errors.New("wschannel: not to be waited for")
 // blocks is called before a read may wait.
 func (e *engine) blocks() error {
 	e.park()
-	e.readWatch.begin(e.awaited(e.reader.ctx))
+	e.readWatch.begin(e, e.reader.ctx)
 	e.inRead.Store(true)
 	if e.objection(e.reader.ctx, e.reader.errand) != nil {
 		return errObjection

@@ -14,14 +14,19 @@ import (
 // and until another one comes or the channel is over. One goroutine at a time
 // calls begin and end.
 type watch struct {
-	poke  func()          // wakes the goroutine
-	state atomic.Int32    // idle, blocking or poking
-	last  <-chan struct{} // Done of the ctx of the last begin
+	state  atomic.Int32    // idle, blocking or poking
+	closed bool            // with mu
+	last   <-chan struct{} // Done of the ctx of the last begin
 
-	mu     sync.Mutex
-	ctx    context.Context
-	stop   func() bool
-	closed bool
+	mu         sync.Mutex
+	registered *registration // nil before there was a ctx that can be done
+}
+
+// A registration is that of a ctx.
+type registration struct {
+	ctx  context.Context // nil for none
+	stop func() bool
+	wake func() // looks whether it is done
 }
 
 const (
@@ -30,25 +35,31 @@ const (
 	poking         // the same, and the goroutine is being woken at this moment
 )
 
-// begin says that an operation under ctx is about to block. After it, whoever
+// begin says that an operation of e under ctx is about to block. After it, whoever
 // blocks has to look whether ctx is done already.
-func (w *watch) begin(ctx context.Context) {
+func (w *watch) begin(e *engine, ctx context.Context) {
+	ctx = e.awaited(ctx)
 	done := ctx.Done()
 	if done != w.last {
-		w.register(ctx, done)
+		w.register(e, ctx, done)
 	}
 	w.state.Store(blocking)
 }
 
-func (w *watch) register(ctx context.Context, done <-chan struct{}) {
+func (w *watch) register(e *engine, ctx context.Context, done <-chan struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.drop()
 	w.last = done
-	if !w.closed && done != nil {
-		w.ctx = ctx
-		w.stop = context.AfterFunc(ctx, w.wake)
+	if w.closed || done == nil {
+		return
 	}
+	if w.registered == nil {
+		w.registered = &registration{wake: func() { w.wake(e) }}
+	}
+	r := w.registered
+	r.ctx = ctx
+	r.stop = context.AfterFunc(ctx, r.wake)
 }
 
 // end says that the operation is done. From now on its ctx wakes nobody.
@@ -67,17 +78,22 @@ func (w *watch) release() {
 }
 
 func (w *watch) drop() {
-	if w.stop != nil {
-		w.stop()
+	if r := w.registered; r != nil && r.ctx != nil {
+		r.stop()
+		r.ctx, r.stop = nil, nil
 	}
-	w.ctx, w.stop = nil, nil
 }
 
-func (w *watch) wake() {
+func (w *watch) wake(e *engine) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.ctx != nil && w.ctx.Err() != nil && w.state.CompareAndSwap(blocking, poking) {
-		w.poke()
+	ctx := w.registered.ctx
+	if ctx != nil && ctx.Err() != nil && w.state.CompareAndSwap(blocking, poking) {
+		if w == &e.readWatch {
+			e.wakeReader()
+		} else {
+			e.wakeWriter()
+		}
 		w.state.Store(blocking)
 	}
 }

@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -33,7 +35,7 @@ func (e *engine) write(ctx context.Context, p []byte, rest int) (n int, err erro
 	e.unsent.Store(int64(len(p) + rest))
 	defer e.unsent.Store(0)
 	for !e.exact && len(p) > recordSize {
-		m, err := e.writeBlocking(ctx, p[:recordSize])
+		m, err := e.writeBlocking(ctx, p[:recordSize], nil)
 		if err != nil {
 			return sum(n, m), err
 		}
@@ -41,7 +43,7 @@ func (e *engine) write(ctx context.Context, p []byte, rest int) (n int, err erro
 		n += m
 		p = p[recordSize:]
 	}
-	m, err := e.writeBlocking(ctx, p)
+	m, err := e.writeBlocking(ctx, p, nil)
 	return sum(n, m), err
 }
 
@@ -61,16 +63,26 @@ func sum(n, m int) int {
 func (e *engine) writeVector(ctx context.Context, head, payload []byte) (n int, err error) {
 	e.unsent.Store(int64(len(head) + len(payload)))
 	defer e.unsent.Store(0)
-	e.vector = [2][]byte{head, payload}
-	e.buffers = e.vector[:]
-	defer func() { e.buffers, e.vector = nil, [2][]byte{} }()
-	return e.writeBlocking(ctx, nil)
+	v := vectors.Get().(*vector)
+	defer vectors.Put(v)
+	v.both = [...][]byte{head, payload}
+	v.left = v.both[:]
+	defer clear(v.both[:])
+	return e.writeBlocking(ctx, nil, v)
 }
 
-// writeBlocking gives p, or e.buffers if p is nil, to a transport that may have
+// A vector is two runs of bytes that are written as one.
+type vector struct {
+	both [2][]byte
+	left net.Buffers // of both
+}
+
+var vectors = sync.Pool{New: func() any { return &vector{} }}
+
+// writeBlocking gives p, or v if that is not nil, to a transport that may have
 // to wait for the peer.
-func (e *engine) writeBlocking(ctx context.Context, p []byte) (n int, err error) {
-	n, err = e.writeBefore(ctx, p)
+func (e *engine) writeBlocking(ctx context.Context, p []byte, v *vector) (n int, err error) {
+	n, err = e.writeBefore(ctx, p, v)
 	if n != broken && (e.socket != nil || !e.exact) {
 		// Over TLS, wrapped or not, reading may have to write, to answer a key
 		// update (RFC 8446 §4.6.3), and what is left of a deadline would break
@@ -84,8 +96,8 @@ func (e *engine) writeBlocking(ctx context.Context, p []byte) (n int, err error)
 }
 
 // writeBefore is writeBlocking, and may leave a deadline behind.
-func (e *engine) writeBefore(ctx context.Context, p []byte) (left int, err error) {
-	e.writeWatch.begin(e.awaited(ctx))
+func (e *engine) writeBefore(ctx context.Context, p []byte, v *vector) (left int, err error) {
+	e.writeWatch.begin(e, ctx)
 	defer e.writeWatch.end()
 	timeout := e.set.writeTimeout
 	window := timeout
@@ -108,7 +120,7 @@ func (e *engine) writeBefore(ctx context.Context, p []byte) (left int, err error
 		if err := ctx.Err(); err != nil {
 			return left, err
 		}
-		n, err := e.writeOnce(&p)
+		n, err := e.writeOnce(&p, v)
 		now := time.Now()
 		left += n
 		if now.Sub(began) > blockedWrite && n > 0 {
@@ -145,9 +157,9 @@ func shorter(a, b time.Duration) time.Duration {
 // blockedWrite is how long a write takes that had to wait for the peer.
 const blockedWrite = 10 * time.Millisecond
 
-func (e *engine) writeOnce(p *[]byte) (n int, err error) {
-	if *p == nil {
-		n, err := e.buffers.WriteTo(e.netConn)
+func (e *engine) writeOnce(p *[]byte, v *vector) (n int, err error) {
+	if v != nil {
+		n, err := v.left.WriteTo(e.netConn())
 		return int(n), err
 	}
 	n, err = e.conn.Write(*p)

@@ -14,9 +14,9 @@ const MinBuffer = wire.MaxHeader + wire.MaxControl
 
 // A Config is what a [Reader] is made for.
 type Config struct {
-	Server        bool // we are the server, so that frames have to be masked
 	MessageLimit  int  // the longest message that is collected, in bytes; negative: any
 	FragmentLimit int  // the most frames that a collected message may have; negative: any
+	Server        bool // we are the server, so that frames have to be masked
 	Compression   bool // RSV1 may mark a message as compressed (RFC 7692 §6)
 }
 
@@ -40,36 +40,39 @@ type Reader struct {
 	buf      []byte // the transport's bytes; buf[from:to] is not parsed yet
 	span     int    // its length, also while it is parked
 	from, to int
-	direct   bool // Space lent the tail of dst instead of buf
 
 	// The frame under way.
-	head    wire.Header
-	inFrame bool
-	left    uint64 // bytes of its payload still to come
-	pos     int    // where in the masking key we are
-
-	discarding bool // every message is dropped
+	left uint64 // bytes of its payload still to come
+	key  [4]byte
+	pos  uint8 // where in key we are
 
 	// The message under way.
-	opcode     wire.Opcode // Text or Binary; Continuation when there is none
-	compressed bool
-	size       uint64 // bytes of payload that its frames have claimed
-	frames     int
-	heads      int // length of the headers that stood before what is held of it
-	text       UTF8
-	started    bool // Start was returned for it
-	skipping   bool // what is left of it is dropped
+	text   UTF8
+	opcode wire.Opcode // Text or Binary; Continuation when there is none
+	size   uint64      // bytes of payload that its frames have claimed
+	frames int
+	heads  int // length of the headers that stood before what is held of it
 
 	// Where its payload goes.
-	streaming bool
-	waiting   bool // a message beyond the limits is left where it is
-	dst       []byte
-	base      int    // how much of dst stood there before
-	lent      bool   // dst is memory that Collect brought, otherwise base is 0
-	kept      []byte // what is to be streamed before anything that comes
+	dst  []byte
+	base int    // how much of dst stood there before
+	kept []byte // what is to be streamed before anything that comes
 
 	broken *wire.Violation // found by Filled, reported by Next
-	over   bool
+
+	// All of these stand together, for an idle channel holds a Reader too.
+	direct     bool // Space lent the tail of dst instead of buf
+	inFrame    bool // a frame is under way
+	fin        bool // it is the last of its message
+	masked     bool
+	compressed bool // the message under way is
+	started    bool // Start was returned for it
+	skipping   bool // what is left of it is dropped
+	discarding bool // every message is
+	streaming  bool
+	waiting    bool // a message beyond the limits is left where it is
+	lent       bool // dst is memory that Collect brought, otherwise base is 0
+	over       bool
 }
 
 // NewReader returns a Reader that lends buf, of at least [MinBuffer] bytes, to
@@ -310,7 +313,8 @@ func (r *Reader) begin(h wire.Header) *wire.Violation {
 	if h.Opcode != wire.Continuation {
 		r.opcode = h.Opcode
 	}
-	r.head, r.inFrame, r.left, r.pos = h, true, h.Length, 0
+	r.inFrame, r.left, r.pos = true, h.Length, 0
+	r.fin, r.masked, r.key = h.Fin, h.Masked, h.Key
 	return nil
 }
 
@@ -332,7 +336,7 @@ func (r *Reader) payload() (Event, bool) {
 		r.dst = append(r.dst, p...)
 	}
 	ended := r.left == 0
-	last := ended && r.head.Fin
+	last := ended && r.fin
 	r.inFrame = !ended
 	if last && !r.text.Done() {
 		return r.violated(notUTF8("text message ends inside a character")), true
@@ -355,8 +359,8 @@ func (r *Reader) payload() (Event, bool) {
 // take unmasks and checks p, the next bytes of the frame under way, in place.
 func (r *Reader) take(p []byte) *wire.Violation {
 	r.left -= uint64(len(p))
-	if r.head.Masked {
-		r.pos = wire.Mask(p, r.head.Key, r.pos)
+	if r.masked {
+		r.pos = uint8(wire.Mask(p, r.key, int(r.pos)))
 	}
 	if r.opcode == wire.Text && !r.compressed && !r.text.Valid(p) {
 		return notUTF8("text message with bytes that are not UTF-8")
