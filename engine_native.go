@@ -118,7 +118,7 @@ func newChannel(rwc io.ReadWriteCloser, server bool, protocol string, set settin
 	if e.socket == nil {
 		e.in = proto.NewReader(set.reader(server), make([]byte, smallBuffer))
 	} else {
-		e.socket.space, e.socket.blocks = e.space, e.blocks
+		e.socket.e = e
 		e.in = proto.NewReader(set.reader(server), takeReadBuffer())
 		e.park()
 	}

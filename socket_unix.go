@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 )
 
@@ -16,19 +17,28 @@ import (
 // that are made once; what they need and find lies here. Reading is for whoever
 // has the right to read, writing for whoever has the right to write.
 type socket struct {
-	raw syscall.RawConn
-
-	space    func() []byte // lends the memory to read into
-	blocks   func() error  // is called before a read waits; an error ends it
-	tryRead  func(fd uintptr) bool
-	told     bool // blocks was called
-	readN    int
-	readErr  error
-	tryWrite func(fd uintptr) bool
-	out      []byte
-	writeN   int
-	writeErr error
+	raw     syscall.RawConn
+	e       *engine // lends the memory to read into, and is told before a read waits
+	tryRead func(fd uintptr) bool
+	told    bool // e was told
+	readN   int
+	readErr error
 }
+
+// A socketWrite is one write. Those that are not under way are shared, for an
+// idle channel has no use for one.
+type socketWrite struct {
+	try func(fd uintptr) bool
+	p   []byte
+	n   int // bytes of p that have left
+	err error
+}
+
+var socketWrites = sync.Pool{New: func() any {
+	w := &socketWrite{}
+	w.try = w.once
+	return w
+}}
 
 // newSocket returns nil if conn is not a socket of the standard library: what
 // wraps one has to see its reads and writes.
@@ -43,7 +53,7 @@ func newSocket(conn transport) *socket {
 		return nil
 	}
 	s := &socket{raw: raw}
-	s.tryRead, s.tryWrite = s.readOnce, s.writeOnce
+	s.tryRead = s.readOnce
 	return s
 }
 
@@ -65,14 +75,14 @@ func (s *socket) read() (n int, err error) {
 // readOnce returns false to wait for the descriptor to become readable.
 func (s *socket) readOnce(fd uintptr) bool {
 	for {
-		p := s.space()
+		p := s.e.space()
 		n, err := sysRead(int(fd), p)
 		switch {
 		case err == syscall.EINTR:
 		case err == syscall.EAGAIN:
 			if !s.told {
 				s.told = true
-				s.readErr = s.blocks()
+				s.readErr = s.e.blocks()
 			}
 			return s.readErr != nil
 		case err != nil:
@@ -90,27 +100,30 @@ func (s *socket) readOnce(fd uintptr) bool {
 
 // writeNow writes what the system takes of p without waiting.
 func (s *socket) writeNow(p []byte) (n int, err error) {
-	s.out, s.writeN, s.writeErr = p, 0, nil
-	err = s.raw.Write(s.tryWrite)
-	s.out = nil
+	w := socketWrites.Get().(*socketWrite)
+	w.p, w.n, w.err = p, 0, nil
+	err = s.raw.Write(w.try)
+	n, failed := w.n, w.err
+	w.p, w.err = nil, nil
+	socketWrites.Put(w)
 	if err != nil && !isTimeout(err) { // a deadline that has passed is no news
 		return 0, err
 	}
-	return s.writeN, s.writeErr
+	return n, failed
 }
 
-func (s *socket) writeOnce(fd uintptr) bool {
-	for s.writeN < len(s.out) {
-		n, err := sysWrite(int(fd), s.out[s.writeN:])
+func (w *socketWrite) once(fd uintptr) bool {
+	for w.n < len(w.p) {
+		n, err := sysWrite(int(fd), w.p[w.n:])
 		switch {
 		case err == syscall.EINTR:
 		case err == syscall.EAGAIN:
 			return true
 		case err != nil:
-			s.writeErr = os.NewSyscallError("write", err)
+			w.err = os.NewSyscallError("write", err)
 			return true
 		default:
-			s.writeN += n
+			w.n += n
 		}
 	}
 	return true

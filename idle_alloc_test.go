@@ -1,0 +1,78 @@
+//go:build !race && !js
+
+package wschannel
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"testing"
+	"unsafe"
+)
+
+// Memory is given out in steps: 704, 768, 896 bytes. A field that does not fit
+// and is rarely used belongs behind a pointer, as those of control and inbox.
+func TestAllocSizeOfChannel(t *testing.T) {
+	const budget = 768
+	if size := unsafe.Sizeof(Channel{}); strconv.IntSize == 64 && size > budget {
+		t.Errorf("a Channel has %d bytes, the budget is %d", size, budget)
+	}
+}
+
+// An idle channel is one that somebody receives from, with the ctx of a handler
+// and keepalive, after an echo. Its socket, and the goroutine, are not counted.
+// It is measured in a process where nothing else goes on; what the test itself
+// keeps for a channel is in it.
+func TestAllocIdleChannel(t *testing.T) {
+	const alone = "WSCHANNEL_TEST_ALONE"
+	if os.Getenv(alone) == "" {
+		c := exec.Command(os.Args[0], "-test.run=^TestAllocIdleChannel$", "-test.v")
+		c.Env = append(os.Environ(), alone+"=1")
+		out, err := c.CombinedOutput()
+		if err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	const channels, budget = 1000, 1550
+	type pair struct{ near, far io.ReadWriteCloser }
+	var pairs []pair
+	begin := make(chan func(), channels)
+	for range channels {
+		near, far := tcpPair(t)
+		pairs = append(pairs, pair{near, far})
+		go func() { (<-begin)() }()
+	}
+	open := make([]*Channel, channels)
+	before := heapInUse()
+	for i, p := range pairs {
+		c := newOn(t, p.near, RoleServer, nil)
+		ctx := &handlerContext{c: c, values: context.Background()}
+		open[i] = c
+		begin <- func() { echo(ctx, c) }
+		if _, err := p.far.Write(frameBytes(textFrame, true, "hello")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(p.far, make([]byte, 7)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if each := (heapInUse() - before) / channels; each > budget {
+		t.Errorf("an idle channel takes %d bytes, the budget is %d", each, budget)
+	} else {
+		t.Logf("an idle channel takes %d bytes", each)
+	}
+	runtime.KeepAlive(open)
+}
+
+func heapInUse() int {
+	for range 3 { // twice to empty the pools, and once more for what had a finalizer
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
