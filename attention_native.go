@@ -88,7 +88,7 @@ func (e *engine) attend() {
 	if !full {
 		return
 	}
-	if err := socketError(e.conn); err != nil {
+	if err := socketError(e.link.Load().transport); err != nil {
 		e.salvage(err)
 		return
 	}

@@ -50,6 +50,7 @@ func (e *engine) finish(unclean error) {
 	e.readWatch.release()
 	e.writeWatch.release()
 	e.outbox.takePending() // nobody will write it
+	e.nudge()
 	if onOver != nil {
 		onOver()
 	}
@@ -229,23 +230,24 @@ func protocolError(v *wire.Violation) *ProtocolError {
 // way, so who closes first sends a FIN and reads on to the peer's. That is the
 // server, and a client that fails the connection.
 func (e *engine) linger(failing bool) {
-	defer e.conn.Close()
+	conn := e.link.Load()
+	defer conn.Close()
 	timeout := e.set.closeTimeout
 	if timeout == 0 {
 		timeout = 5 * time.Second
 	}
 	defer time.AfterFunc(timeout, e.cut).Stop()
 	if e.server || failing {
-		half, ok := e.conn.(interface{ CloseWrite() error })
+		half, ok := conn.transport.(interface{ CloseWrite() error })
 		if !ok || half.CloseWrite() != nil {
 			return
 		}
 	}
 	var scrap [512]byte
 	for fruitless := 0; fruitless < maxFruitless; fruitless++ {
-		n, err := e.conn.Read(scrap[:])
+		n, err := conn.Read(scrap[:])
 		if isTimeout(err) {
-			err = e.conn.SetReadDeadline(time.Time{})
+			err = conn.SetReadDeadline(time.Time{})
 		}
 		if err != nil {
 			return

@@ -33,8 +33,8 @@ import (
 // Locks (mu of the engine and of its parts) are held for a few instructions,
 // never while anything waits.
 type engine struct {
-	conn     transport
-	socket   *socket // how conn is read and written, if it is a plain socket
+	link     atomic.Pointer[link]
+	socket   *socket // how the link is read and written, if it is a plain socket
 	protocol string
 	set      *settings
 	born     time.Duration // since epoch
@@ -63,6 +63,7 @@ type engine struct {
 	wakes     atomic.Uint64 // calls of wakeReader
 	heard     atomic.Int64  // when the last byte came, in ns since born
 	attention attention
+	rider     atomic.Pointer[listener] // the listener that a loop calls
 
 	// Sending.
 	message    right
@@ -92,6 +93,12 @@ type engine struct {
 	fresh     bool          // a receiver has read since anybody attended
 }
 
+// A link is what a channel runs on. It changes once at most: see ride_linux.go.
+type link struct {
+	transport
+	loop *loopConn // the socket, if a loop looks after it
+}
+
 // A presence counts the receivers that read or are about to, one or, while a
 // stopped one is still leaving, more; and all that there have been.
 type presence struct{ n atomic.Uint64 }
@@ -108,13 +115,14 @@ func (p *presence) receives() uint64 { return p.n.Load() / oneReceive }
 func newChannel(rwc io.ReadWriteCloser, server bool, protocol string, set settings, prefix []byte, h host) *Channel {
 	c := &Channel{host: h}
 	e := &c.engine
-	e.conn = newTransport(rwc)
-	e.exact = isExact(e.conn)
+	l := &link{transport: newTransport(rwc)}
+	e.link.Store(l)
+	e.exact = isExact(l.transport)
 	e.server = server
 	e.protocol = protocol
 	e.set = set.shared()
 	e.born = time.Since(epoch)
-	e.socket = newSocket(e.conn)
+	e.socket = newSocket(l.transport)
 	if e.socket == nil {
 		e.in = proto.NewReader(set.reader(server), make([]byte, smallBuffer))
 	} else {
@@ -168,7 +176,7 @@ func newTimer(f func()) *time.Timer {
 
 // netConn returns what the channel was made of, if it is a net.Conn.
 func (e *engine) netConn() net.Conn {
-	var made io.ReadWriteCloser = e.conn
+	var made io.ReadWriteCloser = e.link.Load().transport
 	if p, ok := made.(*pump); ok {
 		made = p.rwc
 	}
@@ -210,10 +218,16 @@ var past = time.Unix(1, 0)
 // clears the deadline; nobody else may, or a wake-up is lost.
 func (e *engine) wakeReader() {
 	e.wakes.Add(1)
-	e.mustWake(e.conn.SetReadDeadline(past))
+	l := e.link.Load()
+	err := l.SetReadDeadline(past)
+	if now := e.link.Load(); now != l {
+		err = now.SetReadDeadline(past)
+	}
+	e.mustWake(err)
 }
 
-func (e *engine) wakeWriter() { e.mustWake(e.conn.SetWriteDeadline(past)) }
+// wakeWriter does the same for who is writing, so that the link stays what it is.
+func (e *engine) wakeWriter() { e.mustWake(e.link.Load().SetWriteDeadline(past)) }
 
 // mustWake hangs up if setting a deadline has failed, for that wakes too.
 func (e *engine) mustWake(err error) {
@@ -229,14 +243,15 @@ func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
 // cut closes the transport at once.
 func (e *engine) cut() {
+	l := e.link.Load()
 	if t, ok := e.netConn().(*tls.Conn); ok {
 		// tls.Conn.Close would first wait to write an alert.
 		t.NetConn().Close()
 	} else if !e.exact {
 		// In a wrapped one a read may be writing, and Close wait for that.
-		e.conn.SetWriteDeadline(past)
+		l.SetWriteDeadline(past)
 	}
-	e.conn.Close()
+	l.Close()
 }
 
 // lostBy is the end of a channel whose transport failed.

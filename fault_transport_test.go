@@ -164,8 +164,8 @@ func (c *faultSocket) SyscallConn() (syscall.RawConn, error) {
 	return &faultDescriptor{raw, c.plan}, err
 }
 
-// isPlainSocket has the engine go past Read and Write of it, as on any socket.
-func (c *faultSocket) isPlainSocket() {}
+// over has the engine go past Read and Write of it, as on any socket.
+func (c *faultSocket) over(conn net.Conn) net.Conn { return &faultSocket{faultConn{conn, c.plan}} }
 
 // A faultDescriptor is the same for who goes past Read and Write of the socket.
 type faultDescriptor struct {

@@ -93,7 +93,7 @@ func cycle(t *testing.T, i int, client, server *Channel) {
 	case 2:
 		err = first.CloseNow()
 	case 3:
-		err = first.engine.conn.Close() // lost
+		err = first.engine.link.Load().Close() // lost
 	}
 	if err != nil {
 		t.Errorf("cycle %d: %v", i, err)

@@ -30,25 +30,20 @@ type host interface {
 // A panic in a callback goes the way of all panics, except on a channel of a
 // [Server]: that is closed with 1011.
 func (c *Channel) Listen(onMessage func(Message), onDone func(error)) (stop func()) {
-	return c.listen(func(t Type, data []byte) []byte {
+	return c.listen(false, func(t Type, data []byte) {
 		if onMessage != nil {
 			onMessage(Message{t, data})
 		}
-		return nil
 	}, onDone)
 }
 
 // ListenView is Listen without a copy of its own for each message: the data of
 // a [View] is valid only during the call.
 func (c *Channel) ListenView(onMessage func(View), onDone func(error)) (stop func()) {
-	return c.listen(func(t Type, data []byte) []byte {
+	return c.listen(true, func(t Type, data []byte) {
 		if onMessage != nil {
 			onMessage(View{t, data})
 		}
-		if cap(data) > maxViewBuffer {
-			return nil
-		}
-		return data[:0]
 	}, onDone)
 }
 
@@ -59,19 +54,21 @@ const maxViewBuffer = 64 << 10
 // A listener is one Listen or ListenView.
 type listener struct {
 	c       *Channel
-	deliver func(Type, []byte) []byte // returns the buffer for the next message
+	views   bool // what is delivered may be used again
+	waiting bool // on a loop, for more to come
+	deliver func(Type, []byte)
 	onDone  func(error)
-	cancel  context.CancelFunc
 
 	mu      sync.Mutex
-	refused error // why listening is not possible
+	cancel  context.CancelFunc // nil on a loop
+	refused error              // why listening is not possible
 	stopped bool
 	calling bool // a callback is running, or is about to
 }
 
-func (c *Channel) listen(deliver func(Type, []byte) []byte, onDone func(error)) (stop func()) {
+func (c *Channel) listen(views bool, deliver func(Type, []byte), onDone func(error)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &listener{c: c, deliver: deliver, onDone: onDone, cancel: cancel}
+	l := &listener{c: c, views: views, deliver: deliver, onDone: onDone, cancel: cancel}
 	if c.host != nil {
 		c.host.enter()
 	}
@@ -83,8 +80,14 @@ func (c *Channel) listen(deliver func(Type, []byte) []byte, onDone func(error)) 
 	return l.stop
 }
 
+// run is the listener as a goroutine, until a loop can look after its channel.
 func (l *listener) run(ctx context.Context) {
-	defer l.leave()
+	riding := false
+	defer func() {
+		if !riding { // also if a callback has ended the goroutine
+			l.leave()
+		}
+	}()
 	if l.refused != nil {
 		if l.begin() {
 			l.finish(l.refused)
@@ -93,14 +96,17 @@ func (l *listener) run(ctx context.Context) {
 	}
 	var buf []byte
 	for {
+		if riding = l.ride(ctx); riding {
+			return
+		}
 		t, data, err := l.c.engine.receive(ctx, buf, l.begin)
 		if err != nil {
 			break
 		}
-		if data == nil {
-			data = []byte{}
+		l.call(t, data)
+		if buf = nil; l.views && cap(data) <= maxViewBuffer {
+			buf = data[:0]
 		}
-		buf = l.call(t, data)
 		if l.isStopped() {
 			return
 		}
@@ -116,10 +122,13 @@ func (l *listener) run(ctx context.Context) {
 }
 
 // call runs the callback for a message, which begin has announced.
-func (l *listener) call(t Type, data []byte) (buf []byte) {
+func (l *listener) call(t Type, data []byte) {
 	defer l.returned()
 	defer l.rescue()
-	return l.deliver(t, data)
+	if data == nil {
+		data = []byte{}
+	}
+	l.deliver(t, data)
 }
 
 // finish runs the last callback, which begin has announced.
@@ -172,13 +181,16 @@ func (l *listener) stop() {
 		return
 	}
 	l.stopped = true
-	l.cancel()
+	if l.cancel != nil {
+		l.cancel()
+	}
 	if l.refused == nil {
 		l.c.listening.Add(-1)
 	}
 	if !l.calling {
 		l.unclaim()
 	}
+	l.c.engine.nudge()
 }
 
 // unclaim gives the right to receive up, if it was had.

@@ -66,7 +66,9 @@ func (e *engine) nextMessage(ctx context.Context, dst []byte) (wire.Opcode, []by
 			return h.Opcode, data, nil
 		}
 	}
-	e.in.Collect(dst)
+	if _, ok := e.in.Lent(); !ok || ctx != dry {
+		e.in.Collect(dst)
+	}
 	for {
 		switch ev := e.in.Next(); ev.Kind {
 		case proto.Message:
@@ -80,7 +82,9 @@ func (e *engine) nextMessage(ctx context.Context, dst []byte) (wire.Opcode, []by
 			}
 		case proto.More, proto.Over:
 			if err := e.await(ctx); err != nil {
-				e.in.Release()
+				if ctx != dry {
+					e.in.Release()
+				}
 				return 0, nil, err
 			}
 		default:
@@ -168,6 +172,9 @@ func (e *engine) takeReading(ctx context.Context) error {
 // await waits for bytes on behalf of a receiver.
 func (e *engine) await(ctx context.Context) error {
 	err := e.fill(ctx, math.MaxInt, receiving)
+	if err == errDry || err == errOthers {
+		return err
+	}
 	if err != nil && e.is(decided) {
 		return e.awaitOver(ctx)
 	}
@@ -178,6 +185,9 @@ func (e *engine) await(ctx context.Context) error {
 // awaitOver waits until the channel is over and returns its end.
 func (e *engine) awaitOver(ctx context.Context) error {
 	if !e.isOver() {
+		if ctx == dry {
+			return errDry
+		}
 		select {
 		case <-e.when(finished):
 		case <-e.when(deafened):
@@ -248,10 +258,13 @@ func (e *engine) fill(ctx context.Context, limit int, why errand) error {
 		if isTimeout(err) {
 			// A wake-up. Only the reader clears the deadline, and looks for
 			// the reason after that: so it misses none.
-			err = e.conn.SetReadDeadline(time.Time{})
+			err = e.link.Load().SetReadDeadline(time.Time{})
 		}
-		if err == errObjection {
+		switch err {
+		case errObjection:
 			continue
+		case errDry, errOthers:
+			return err
 		}
 		if err != nil {
 			return e.readFailed(err)
@@ -275,13 +288,18 @@ func (e *engine) read(ctx context.Context, limit int, why errand) (n int, err er
 		return n, nil
 	}
 	if e.socket != nil {
+		if ctx == dry {
+			if err := e.socket.mayRead(); err != nil {
+				return 0, err
+			}
+		}
 		n, err = e.socket.read()
 	} else {
 		p := e.space()
 		if err := e.blocks(); err != nil {
 			return 0, err
 		}
-		n, err = e.conn.Read(p)
+		n, err = e.link.Load().Read(p)
 		if n < 0 || n > len(p) {
 			n, err = 0, errWrongCount
 		}
@@ -296,6 +314,9 @@ func (e *engine) read(ctx context.Context, limit int, why errand) (n int, err er
 
 // space lends the memory to read into, at most as much as whoever reads wants.
 func (e *engine) space() []byte {
+	if least, most := e.in.Lacks(); least > 0 {
+		e.makeRoom(least, most)
+	}
 	p := e.in.Space()
 	if len(p) == 0 && e.in.Parked() {
 		e.in.Unpark(takeReadBuffer())
@@ -304,11 +325,37 @@ func (e *engine) space() []byte {
 	return p[:min(len(p), int(e.reader.limit))]
 }
 
+// makeRoom gets memory for the message that is being received, least bytes of it,
+// or more for what lies in the socket already.
+func (e *engine) makeRoom(least, most int) {
+	n := least
+	if e.socket != nil && most > least {
+		n = min(most, max(least, e.socket.available()))
+	}
+	if p, ok := e.in.Lent(); ok && e.reader.ctx == dry {
+		giveView(e.in.Lend(takeView(len(p) + n)))
+	} else if n > least {
+		e.in.Grow(n)
+	}
+}
+
+// dry is the ctx of a receive that does not wait: it returns errDry when nothing
+// more has come, and errOthers when others have to have their turn.
+var dry context.Context = &struct{ context.Context }{context.Background()}
+
+var (
+	errDry    = errors.New("wschannel: nothing more has come")
+	errOthers = errors.New("wschannel: others are waiting")
+)
+
 // errObjection says that an objection has come up since it was looked for.
 var errObjection = errors.New("wschannel: not to be waited for")
 
 // blocks is called before a read may wait.
 func (e *engine) blocks() error {
+	if e.reader.ctx == dry {
+		return errDry
+	}
 	e.park()
 	e.readWatch.begin(e, e.reader.ctx)
 	e.inRead.Store(true)

@@ -163,8 +163,8 @@ const vectorFrom = 16 << 10
 // canVector reports whether header and payload can be written in one system
 // call without a copy.
 func (e *engine) canVector() bool {
-	switch e.conn.(type) {
-	case *net.TCPConn, *net.UnixConn:
+	switch e.link.Load().transport.(type) {
+	case *net.TCPConn, *net.UnixConn, vectorWriter:
 		return true
 	}
 	return false

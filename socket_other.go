@@ -8,6 +8,8 @@ type socket struct{ e *engine }
 func newSocket(transport) *socket { return nil }
 
 func (s *socket) read() (int, error)           { panic("no socket") }
+func (s *socket) mayRead() error               { panic("no socket") }
+func (s *socket) available() int               { panic("no socket") }
 func (s *socket) writeNow([]byte) (int, error) { panic("no socket") }
 
 // socketError returns nil: this system cannot be asked without reading.

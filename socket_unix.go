@@ -20,7 +20,10 @@ type socket struct {
 	raw     syscall.RawConn
 	e       *engine // lends the memory to read into, and is told before a read waits
 	tryRead func(fd uintptr) bool
-	told    bool // e was told
+	fd      int32 // of the read under way
+	told    bool  // e was told
+	drained bool  // the last read took all that there was
+	reads   int8  // how many more of them a listener on a loop may make in a row
 	readN   int
 	readErr error
 }
@@ -60,7 +63,7 @@ func newSocket(conn transport) *socket {
 // A plainSocket is one that a test has put a fault in.
 type plainSocket interface {
 	syscall.Conn
-	isPlainSocket()
+	over(net.Conn) net.Conn // the same with another socket
 }
 
 // read waits until there is something to read, and reads it.
@@ -72,8 +75,25 @@ func (s *socket) read() (n int, err error) {
 	return s.readN, s.readErr
 }
 
+// mayRead returns why a receive that does not wait is not to read, if so.
+func (s *socket) mayRead() error {
+	switch {
+	case s.drained:
+		return errDry
+	case s.reads == 0:
+		return errOthers
+	}
+	s.reads--
+	return nil
+}
+
+// available returns how many bytes lie in the socket during a read, 0 if that is not
+// known.
+func (s *socket) available() int { return sysAvailable(int(s.fd)) }
+
 // readOnce returns false to wait for the descriptor to become readable.
 func (s *socket) readOnce(fd uintptr) bool {
+	s.fd = int32(fd)
 	for {
 		p := s.e.space()
 		n, err := sysRead(int(fd), p)
@@ -93,6 +113,7 @@ func (s *socket) readOnce(fd uintptr) bool {
 			return true
 		default:
 			s.readN = n
+			s.drained = n < len(p)
 			return true
 		}
 	}

@@ -87,7 +87,7 @@ func (e *engine) writeBlocking(ctx context.Context, p []byte, v *vector) (n int,
 		// Over TLS, wrapped or not, reading may have to write, to answer a key
 		// update (RFC 8446 §4.6.3), and what is left of a deadline would break
 		// the connection then. On a socket the next write would meet it.
-		late := e.conn.SetWriteDeadline(time.Time{})
+		late := e.link.Load().SetWriteDeadline(time.Time{})
 		if err == nil && late != nil && !e.is(decided) { // on a close the peer may have hung up already
 			return broken, late
 		}
@@ -113,7 +113,7 @@ func (e *engine) writeBefore(ctx context.Context, p []byte, v *vector) (left int
 		if window > 0 {
 			deadline = time.Now().Add(window)
 		}
-		if err := e.conn.SetWriteDeadline(deadline); err != nil {
+		if err := e.link.Load().SetWriteDeadline(deadline); err != nil {
 			return broken, err
 		}
 		// After the deadline, so that a ctx that is done in between is seen.
@@ -157,12 +157,23 @@ func shorter(a, b time.Duration) time.Duration {
 // blockedWrite is how long a write takes that had to wait for the peer.
 const blockedWrite = 10 * time.Millisecond
 
+// A vectorWriter does what net.Buffers can do only with sockets of package net.
+type vectorWriter interface {
+	WriteBuffers(b *net.Buffers) (int64, error)
+}
+
 func (e *engine) writeOnce(p *[]byte, v *vector) (n int, err error) {
+	l := e.link.Load()
 	if v != nil {
-		n, err := v.left.WriteTo(e.netConn())
+		var n int64
+		if w, ok := l.transport.(vectorWriter); ok {
+			n, err = w.WriteBuffers(&v.left)
+		} else {
+			n, err = v.left.WriteTo(e.netConn())
+		}
 		return int(n), err
 	}
-	n, err = e.conn.Write(*p)
+	n, err = l.Write(*p)
 	if n < 0 || n > len(*p) {
 		return 0, errWrongCount
 	}

@@ -138,18 +138,21 @@ func (r *Reader) Discard() {
 	r.skipping = r.opcode != wire.Continuation
 }
 
-// Release gives up the memory that Collect or Stream brought: what it holds of
-// an unfinished message moves into memory of the Reader's own. To collect goes
-// on there; to stream waits for the next call of Stream.
-func (r *Reader) Release() {
+// Release gives up the memory that Collect, Lend or Stream brought, and returns it:
+// what it holds of an unfinished message moves into memory of the Reader's own.
+// To collect goes on there; to stream waits for the next call of Stream.
+func (r *Reader) Release() (lent []byte) {
 	switch {
 	case r.streaming:
+		lent = r.dst
 		r.kept = append(r.kept, r.dst...)
 		r.dst = nil
 	case r.lent:
+		lent = r.dst
 		r.dst = append([]byte(nil), r.dst[r.base:]...)
 		r.base, r.lent = 0, false
 	}
+	return lent
 }
 
 // Held returns how many bytes from the wire the Reader holds: unparsed ones and
@@ -167,7 +170,7 @@ func (r *Reader) Space() []byte {
 	r.direct = false
 	r.to = copy(r.buf, r.buf[r.from:r.to])
 	r.from = 0
-	if r.to == 0 && r.inFrame && !r.skipping && r.left >= uint64(r.span) {
+	if r.readsDirectly() {
 		if room := r.room(); len(room) > 0 {
 			r.direct = true
 			return room[:min(uint64(len(room)), r.left)]
@@ -178,13 +181,11 @@ func (r *Reader) Space() []byte {
 
 // room returns the free tail of dst, if it is worth reading into.
 func (r *Reader) room() []byte {
-	if r.streaming {
-		if len(r.kept) > 0 || cap(r.dst) < r.span {
-			return nil
-		}
-	} else if cap(r.dst)-len(r.dst) < r.span {
-		// Memory grows with what was received, never with what was claimed.
-		r.dst = slices.Grow(r.dst, int(min(r.left, uint64(max(len(r.dst)-r.base, r.span)))))
+	if r.streaming && (len(r.kept) > 0 || cap(r.dst) < r.span) {
+		return nil
+	}
+	if least, _ := r.Lacks(); least > 0 {
+		r.dst = slices.Grow(r.dst, least)
 	}
 	return r.dst[len(r.dst):cap(r.dst)]
 }

@@ -1,0 +1,58 @@
+package epoll
+
+import (
+	"net"
+	"strconv"
+	"syscall"
+)
+
+// addresses are the two ends of a socket.
+type addresses struct{ local, remote net.Addr }
+
+// LocalAddr implements net.Conn.
+func (c *Conn) LocalAddr() net.Addr { return c.ends().local }
+
+// RemoteAddr implements net.Conn.
+func (c *Conn) RemoteAddr() net.Addr { return c.ends().remote }
+
+// ends asks the system, so that no open Conn has to remember.
+func (c *Conn) ends() *addresses {
+	if c.enter() == nil {
+		defer c.leave()
+		return c.ask()
+	}
+	for {
+		if a := c.addresses.Load(); a != nil {
+			return a
+		}
+	}
+}
+
+func (c *Conn) ask() *addresses {
+	local, _ := syscall.Getsockname(c.fd)
+	remote, _ := syscall.Getpeername(c.fd)
+	return &addresses{address(local), address(remote)}
+}
+
+// address returns nil for what is no address of a stream.
+func address(a syscall.Sockaddr) net.Addr {
+	switch a := a.(type) {
+	case *syscall.SockaddrInet4:
+		return &net.TCPAddr{IP: a.Addr[:], Port: a.Port}
+	case *syscall.SockaddrInet6:
+		return &net.TCPAddr{IP: a.Addr[:], Port: a.Port, Zone: zone(a.ZoneId)}
+	case *syscall.SockaddrUnix:
+		return &net.UnixAddr{Name: a.Name, Net: "unix"}
+	}
+	return nil
+}
+
+func zone(id uint32) string {
+	if id == 0 {
+		return ""
+	}
+	if i, err := net.InterfaceByIndex(int(id)); err == nil {
+		return i.Name
+	}
+	return strconv.Itoa(int(id))
+}

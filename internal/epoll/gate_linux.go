@@ -1,0 +1,110 @@
+package epoll
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A gate is where goroutines wait for one direction of a socket.
+type gate struct {
+	ready   atomic.Bool // an event has come since it was tried last
+	passed  atomic.Bool // the deadline has
+	closed  atomic.Bool
+	waiting atomic.Int32
+	mu      sync.Mutex
+	more    *waitingRoom // made when somebody waits
+}
+
+// A waitingRoom is what a gate needs that few need at any time.
+type waitingRoom struct {
+	cond  sync.Cond
+	at    time.Time // the deadline
+	timer *time.Timer
+}
+
+// room returns the waiting room. The caller has g.mu.
+func (g *gate) room() *waitingRoom {
+	if g.more == nil {
+		g.more = &waitingRoom{}
+		g.more.cond.L = &g.mu
+	}
+	return g.more
+}
+
+// wait returns when there was an event, the deadline has passed or the socket was
+// closed.
+func (g *gate) wait() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	room := g.room()
+	g.waiting.Add(1) // first: whoever changes something looks here after that
+	for !g.ready.Load() && !g.passed.Load() && !g.closed.Load() {
+		room.cond.Wait()
+	}
+	g.waiting.Add(-1)
+}
+
+func (g *gate) wake() {
+	if g.waiting.Load() > 0 {
+		g.mu.Lock()
+		g.more.cond.Broadcast()
+		g.mu.Unlock()
+	}
+}
+
+// open says that there was an event.
+func (g *gate) open() {
+	g.ready.Store(true)
+	g.wake()
+}
+
+// shut says that the socket is closed.
+func (g *gate) shut() {
+	g.closed.Store(true)
+	g.mu.Lock()
+	if g.more != nil && g.more.timer != nil {
+		g.more.timer.Stop()
+	}
+	g.mu.Unlock()
+	g.wake()
+}
+
+// setDeadline reports whether it has passed.
+func (g *gate) setDeadline(at time.Time) (passed bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	left := time.Until(at)
+	passed = !at.IsZero() && left <= 0
+	if g.more == nil && (at.IsZero() || passed) {
+		g.passed.Store(passed)
+		return passed
+	}
+	room := g.room()
+	room.at = at
+	switch {
+	case at.IsZero() || passed:
+		if room.timer != nil {
+			room.timer.Stop()
+		}
+	case room.timer == nil:
+		room.timer = time.AfterFunc(left, g.expire)
+	default:
+		room.timer.Reset(left)
+	}
+	g.passed.Store(passed)
+	if passed {
+		room.cond.Broadcast()
+	}
+	return passed
+}
+
+// expire runs when the deadline, or one that was moved since, has passed.
+func (g *gate) expire() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if at := g.more.at; !at.IsZero() && time.Until(at) <= 0 {
+		g.passed.Store(true)
+		g.more.cond.Broadcast()
+	}
+}

@@ -1,0 +1,14 @@
+//go:build !linux && !js
+
+package wschannel
+
+import "context"
+
+// loopConn stands for a socket that a loop looks after, which there are on Linux.
+type loopConn struct{}
+
+// ride hands the listener over to a loop, if that can be.
+func (l *listener) ride(context.Context) bool { return false }
+
+// nudge has a listener on a loop look at the channel.
+func (e *engine) nudge() {}
