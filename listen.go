@@ -103,12 +103,11 @@ func (l *listener) run(ctx context.Context) {
 		if err != nil {
 			break
 		}
-		l.call(t, data)
+		if l.call(t, data) {
+			return
+		}
 		if buf = nil; l.views && cap(data) <= maxViewBuffer {
 			buf = data[:0]
-		}
-		if l.isStopped() {
-			return
 		}
 	}
 	if l.isStopped() {
@@ -122,13 +121,15 @@ func (l *listener) run(ctx context.Context) {
 }
 
 // call runs the callback for a message, which begin has announced.
-func (l *listener) call(t Type, data []byte) {
-	defer l.returned()
+// It reports whether listening has been stopped.
+func (l *listener) call(t Type, data []byte) (stopped bool) {
+	defer func() { stopped = l.returned() }()
 	defer l.rescue()
 	if data == nil {
 		data = []byte{}
 	}
 	l.deliver(t, data)
+	return false
 }
 
 // finish runs the last callback, which begin has announced.
@@ -162,8 +163,9 @@ func (l *listener) begin() bool {
 	return true
 }
 
-// returned says that the callback has returned.
-func (l *listener) returned() {
+// returned says that the callback has returned. It reports whether listening has
+// been stopped.
+func (l *listener) returned() (stopped bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.calling = false
@@ -171,6 +173,7 @@ func (l *listener) returned() {
 	if l.stopped {
 		l.unclaim()
 	}
+	return l.stopped
 }
 
 // stop gives up the right to receive, or has a running callback give it up.

@@ -289,7 +289,7 @@ func (e *engine) read(ctx context.Context, limit int, why errand) (n int, err er
 	}
 	if e.socket != nil {
 		if ctx == dry {
-			if err := e.socket.mayRead(); err != nil {
+			if err := e.mayRead(); err != nil {
 				return 0, err
 			}
 		}

@@ -113,35 +113,35 @@ func (l *listener) Ready() (more bool) {
 
 func (l *listener) listen() (more bool) {
 	e := &l.c.engine
-	first := true
-	for {
-		if l.isStopped() {
-			l.alight()
-			return false
-		}
+	stopped := l.isStopped()
+	for first := true; !stopped; first = false {
 		t, data, err := l.poll(first)
 		switch {
-		case err == errStopped:
-			continue
 		case err == errDry:
 			return false
 		case err == errOthers:
 			return true
-		case err != nil:
-			if e.isOver() {
-				if l.begin() {
-					l.finish(l.c.Err())
-				}
-				l.alight()
+		case err == errStopped:
+			stopped = true
+		case err == nil:
+			stopped = l.call(t, data)
+			if l.views {
+				giveView(data)
 			}
-			return false // until then
+			if !stopped && l.rest() {
+				return false
+			}
+		case !e.isOver():
+			return false // there is more to come: the end
+		default:
+			if l.begin() {
+				l.finish(l.c.Err())
+			}
+			stopped = true
 		}
-		l.call(t, data)
-		if l.views {
-			giveView(data)
-		}
-		first = false
 	}
+	l.alight()
+	return false
 }
 
 // poll is receive for a listener on a loop: it does not wait. A first one looks into
@@ -163,9 +163,7 @@ func (l *listener) poll(first bool) (Type, []byte, error) {
 	switch {
 	case err == errDry || err == errOthers:
 		e.pack()
-		e.inRead.Store(true)
-		l.waiting = true
-		e.reading.release()
+		l.wait()
 		return 0, nil, err
 	case err == nil && !l.begin():
 		e.inbox.putBack(op, data)
@@ -173,6 +171,50 @@ func (l *listener) poll(first bool) (Type, []byte, error) {
 	}
 	e.stopReading()
 	return Type(op), data, err
+}
+
+// wait gives the right to read back, for something to come.
+func (l *listener) wait() {
+	e := &l.c.engine
+	l.waiting = true
+	e.inRead.Store(true)
+	e.reading.release()
+}
+
+// rest is what poll does when it finds nothing, if that is certain without
+// looking.
+func (l *listener) rest() bool {
+	e := &l.c.engine
+	if !e.reading.try() {
+		return false
+	}
+	if !e.drained() || !e.in.Empty() || e.inbox.size() > 0 || e.is(decided) {
+		e.reading.release()
+		return false
+	}
+	e.presence.enter()
+	l.wait()
+	return true
+}
+
+// mayRead returns why a receive that does not wait is not to read, if so.
+func (e *engine) mayRead() error {
+	switch {
+	case e.drained():
+		return errDry
+	case e.socket.reads == 0:
+		return errOthers
+	}
+	e.socket.reads--
+	return nil
+}
+
+// drained reports whether the last read has taken all that was there: a socket
+// says so by returning less than it was asked for, unless an end follows. If more
+// has come since, the loop calls once more.
+func (e *engine) drained() bool {
+	l := e.link.Load()
+	return e.socket.drained && !l.loop.HungUp() && l.loop.Streams()
 }
 
 // next is nextMessage, with memory for a view.

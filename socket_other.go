@@ -8,7 +8,6 @@ type socket struct{ e *engine }
 func newSocket(transport) *socket { return nil }
 
 func (s *socket) read() (int, error)           { panic("no socket") }
-func (s *socket) mayRead() error               { panic("no socket") }
 func (s *socket) available() int               { panic("no socket") }
 func (s *socket) writeNow([]byte) (int, error) { panic("no socket") }
 

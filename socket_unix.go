@@ -75,18 +75,6 @@ func (s *socket) read() (n int, err error) {
 	return s.readN, s.readErr
 }
 
-// mayRead returns why a receive that does not wait is not to read, if so.
-func (s *socket) mayRead() error {
-	switch {
-	case s.drained:
-		return errDry
-	case s.reads == 0:
-		return errOthers
-	}
-	s.reads--
-	return nil
-}
-
 // available returns how many bytes lie in the socket during a read, 0 if that is not
 // known.
 func (s *socket) available() int { return sysAvailable(int(s.fd)) }

@@ -18,6 +18,7 @@ type Conn struct {
 	users   atomic.Int32 // who is in a system call with fd; closed, if it is to be closed
 	in, out gate
 	hungUp  atomic.Bool // the peer has: there is an end to be read
+	tcp     bool
 
 	handler atomic.Pointer[Handler]
 	turn    atomic.Int32 // resting, running, or to be run once more
@@ -37,13 +38,18 @@ const (
 func Adopt(raw syscall.RawConn) (*Conn, error) {
 	var fd int
 	var err error
-	if cerr := raw.Control(func(old uintptr) { fd, err = duplicate(old) }); cerr != nil {
+	tcp := false
+	if cerr := raw.Control(func(old uintptr) {
+		fd, err = duplicate(old)
+		family, _ := syscall.GetsockoptInt(int(old), syscall.SOL_SOCKET, syscall.SO_DOMAIN)
+		tcp = family == syscall.AF_INET || family == syscall.AF_INET6
+	}); cerr != nil {
 		return nil, cerr
 	}
 	if err != nil {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	c := &Conn{fd: fd}
+	c := &Conn{fd: fd, tcp: tcp}
 	if err := enlist(c); err != nil {
 		syscall.Close(fd)
 		return nil, err
@@ -101,6 +107,10 @@ func (c *Conn) Close() error {
 // HungUp reports whether the peer has hung up or shut down its side. If so there is
 // an end to be read, behind what has come before.
 func (c *Conn) HungUp() bool { return c.hungUp.Load() }
+
+// Streams reports whether a read that returns less than it was asked for has taken
+// all that there was. A Unix socket stops where something else than bytes was sent.
+func (c *Conn) Streams() bool { return c.tcp }
 
 // Read implements net.Conn.
 func (c *Conn) Read(p []byte) (n int, err error) {

@@ -154,11 +154,13 @@ func (l *loop) remove(c *Conn) {
 
 // run is the loop, until it is left behind or there are no sockets.
 func (l *loop) run() {
-	for len(l.batch) > 0 || l.gather() {
-		h := l.batch[0]
-		l.batch = l.batch[1:]
-		if !l.serve(h) {
-			return
+	for more := true; more; more = l.gather() {
+		for len(l.batch) > 0 { // which one that was left behind has not served
+			h := l.batch[0]
+			l.batch = l.batch[1:]
+			if !l.serve(h) {
+				return
+			}
 		}
 	}
 	l.watchdog.timer.Stop()
@@ -213,10 +215,10 @@ func (l *loop) serve(h happening) bool {
 // If there is neither, it waits. It returns false when there are no sockets any
 // more.
 func (l *loop) gather() bool {
-	if !l.poll() && len(l.again) == 0 {
-		if l.raw.Read(l.polls) != nil {
-			return false
-		}
+	if len(l.again) > 0 {
+		l.poll()
+	} else if l.raw.Read(l.polls) != nil { // it polls before it waits
+		return false
 	}
 	l.batch = l.store[:0]
 	l.mu.Lock()
@@ -238,10 +240,6 @@ func (l *loop) gather() bool {
 
 // poll asks for events without waiting, and reports whether there are any.
 func (l *loop) poll() bool {
-	n, err := syscall.EpollWait(l.fd, l.events[:], 0)
-	if err != nil {
-		n = 0 // interrupted
-	}
-	l.n = n
-	return n > 0
+	l.n = pollNow(l.fd, l.events[:])
+	return l.n > 0
 }
