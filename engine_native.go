@@ -91,6 +91,7 @@ type engine struct {
 	out       proto.Writer  // with the right to write
 	streaming bool          // in is inside the message of stream, or of one that is skimmed
 	fresh     bool          // a receiver has read since anybody attended
+	inPlace   bool          // the last message lies in the buffer of in
 }
 
 // A link is what a channel runs on. It changes once at most: see ride_linux.go.

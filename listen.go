@@ -55,7 +55,7 @@ const maxViewBuffer = 64 << 10
 type listener struct {
 	c       *Channel
 	views   bool // what is delivered may be used again
-	waiting bool // on a loop, for more to come
+	ride    ride // on a loop
 	deliver func(Type, []byte)
 	onDone  func(error)
 
@@ -96,7 +96,7 @@ func (l *listener) run(ctx context.Context) {
 	}
 	var buf []byte
 	for {
-		if riding = l.ride(ctx); riding {
+		if riding = l.board(ctx); riding {
 			return
 		}
 		t, data, err := l.c.engine.receive(ctx, buf, l.begin)

@@ -66,15 +66,18 @@ func (e *engine) nextMessage(ctx context.Context, dst []byte) (wire.Opcode, []by
 			return h.Opcode, data, nil
 		}
 	}
-	if _, ok := e.in.Lent(); !ok || ctx != dry {
-		e.in.Collect(dst)
-	}
+	e.collect(ctx, dst)
 	for {
 		switch ev := e.in.Next(); ev.Kind {
 		case proto.Message:
 			data, ok := ev.Data, true
+			e.inPlace = ev.InPlace && !ev.Compressed
 			if ev.Compressed {
-				data, ok = e.inflate(ev.Opcode, data[:len(dst)], data[len(dst):])
+				into, payload := data[:len(dst)], data[len(dst):]
+				if ev.InPlace {
+					into, payload = dst, data
+				}
+				data, ok = e.inflate(ev.Opcode, into, payload)
 			}
 			if ok {
 				e.expectReplies(e.in.Ready())
@@ -99,6 +102,15 @@ func (e *engine) mailbox() *inbox {
 		e.inbox = &inbox{}
 	}
 	return e.inbox
+}
+
+// collect has the Reader collect the next message.
+func (e *engine) collect(ctx context.Context, dst []byte) {
+	if ctx != dry {
+		e.in.Collect(dst)
+	} else if _, ok := e.in.Lent(); !ok { // else it goes on
+		e.in.CollectInPlace()
+	}
 }
 
 // expectReplies says whether more messages lie here, whose replies may leave
@@ -332,8 +344,8 @@ func (e *engine) makeRoom(least, most int) {
 	if e.socket != nil && most > least {
 		n = min(most, max(least, e.socket.available()))
 	}
-	if p, ok := e.in.Lent(); ok && e.reader.ctx == dry {
-		giveView(e.in.Lend(takeView(len(p) + n)))
+	if l := e.rider.Load(); e.reader.ctx == dry && l != nil && l.views {
+		giveView(e.in.Lend(takeView(e.in.Collected() + n)))
 	} else if n > least {
 		e.in.Grow(n)
 	}

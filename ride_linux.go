@@ -4,8 +4,10 @@ import (
 	"context"
 	"net"
 	"syscall"
+	"unsafe"
 
 	"github.com/wschannel/wschannel/internal/epoll"
+	"github.com/wschannel/wschannel/internal/proto"
 	"github.com/wschannel/wschannel/internal/wire"
 )
 
@@ -17,14 +19,21 @@ import (
 
 type loopConn = epoll.Conn
 
+// A ride is what a listener needs on a loop.
+type ride struct {
+	waiting bool   // for something to come
+	buffer  []byte // where the message lies that is being delivered, a read buffer
+	scratch []byte // another place for messages, while there are some
+}
+
 // readsInARow is how many reads a listener makes until others have their turn.
 const readsInARow = 4
 
-// ride hands the listener over to a loop, if that can be.
-func (l *listener) ride(ctx context.Context) bool {
+// board hands the listener over to a loop, if that can be.
+func (l *listener) board(ctx context.Context) bool {
 	e := &l.c.engine
 	// Not before one that was stopped has left.
-	if !e.board(ctx) || !e.rider.CompareAndSwap(nil, l) {
+	if !e.toLoop(ctx) || !e.rider.CompareAndSwap(nil, l) {
 		return false
 	}
 	l.mu.Lock()
@@ -39,8 +48,8 @@ func (l *listener) ride(ctx context.Context) bool {
 // alight is called when the listener is not to be called any more.
 func (l *listener) alight() {
 	e := &l.c.engine
-	if l.waiting {
-		l.waiting = false
+	if l.ride.waiting {
+		l.ride.waiting = false
 		if e.reading.try() {
 			e.inRead.Store(false)
 			e.reading.release()
@@ -59,9 +68,9 @@ func (e *engine) nudge() {
 	}
 }
 
-// board moves the socket to a loop, if it is one, nobody is writing, and it is not
+// toLoop moves the socket to a loop, if it is one, nobody is writing, and it is not
 // there yet.
-func (e *engine) board(ctx context.Context) bool {
+func (e *engine) toLoop(ctx context.Context) bool {
 	if e.link.Load().loop != nil {
 		return true
 	}
@@ -107,13 +116,15 @@ func (l *listener) Ready() (more bool) {
 		}
 	}()
 	more = l.listen()
+	giveView(l.ride.scratch)
+	l.ride.scratch = nil
 	ended = false
 	return more
 }
 
 func (l *listener) listen() (more bool) {
 	e := &l.c.engine
-	stopped := l.isStopped()
+	stopped := false
 	for first := true; !stopped; first = false {
 		t, data, err := l.poll(first)
 		switch {
@@ -125,9 +136,7 @@ func (l *listener) listen() (more bool) {
 			stopped = true
 		case err == nil:
 			stopped = l.call(t, data)
-			if l.views {
-				giveView(data)
-			}
+			l.delivered(data)
 			if !stopped && l.rest() {
 				return false
 			}
@@ -148,13 +157,17 @@ func (l *listener) listen() (more bool) {
 // the socket, whatever was found there before.
 func (l *listener) poll(first bool) (Type, []byte, error) {
 	e := &l.c.engine
-	if !l.waiting {
+	if !l.ride.waiting {
 		e.presence.enter()
 	}
-	l.waiting = false
+	l.ride.waiting = false
 	if err := e.takeReading(dry); err != nil {
 		e.leave()
 		return 0, nil, err
+	}
+	if l.isStopped() { // and the next receiver may have begun something
+		e.stopReading()
+		return 0, nil, errStopped
 	}
 	if first {
 		e.socket.drained, e.socket.reads = false, readsInARow
@@ -166,8 +179,10 @@ func (l *listener) poll(first bool) (Type, []byte, error) {
 		l.wait()
 		return 0, nil, err
 	case err == nil && !l.begin():
-		e.inbox.putBack(op, data)
+		e.mailbox().putBack(op, data)
 		err = errStopped
+	case err == nil:
+		data = l.secure(data)
 	}
 	e.stopReading()
 	return Type(op), data, err
@@ -176,7 +191,7 @@ func (l *listener) poll(first bool) (Type, []byte, error) {
 // wait gives the right to read back, for something to come.
 func (l *listener) wait() {
 	e := &l.c.engine
-	l.waiting = true
+	l.ride.waiting = true
 	e.inRead.Store(true)
 	e.reading.release()
 }
@@ -217,26 +232,64 @@ func (e *engine) drained() bool {
 	return e.socket.drained && !l.loop.HungUp() && l.loop.Streams()
 }
 
-// next is nextMessage, with memory for a view.
+// next returns the next message.
 func (l *listener) next() (wire.Opcode, []byte, error) {
 	e := &l.c.engine
 	if err := e.dropStream(dry); err != nil {
 		return 0, nil, err
 	}
-	var buf []byte
-	if l.views {
-		if _, ok := e.in.Lent(); !ok {
-			buf = takeView(1)
-		}
+	if l.views && (e.compression != nil || e.inbox.size() > 0) {
+		l.room(1)
 	}
-	return e.nextMessage(dry, buf)
+	return e.nextMessage(dry, l.ride.scratch)
 }
 
-// pack gives back what memory is not needed while nothing comes. What holds a
-// good part of a message is.
+// room returns empty memory for n bytes of a view.
+func (l *listener) room(n int) []byte {
+	if r := &l.ride; cap(r.scratch) < n {
+		giveView(r.scratch)
+		r.scratch = takeView(n)
+	}
+	return l.ride.scratch
+}
+
+// secure takes care that nobody who reads during the callback touches the message.
+func (l *listener) secure(data []byte) []byte {
+	e := &l.c.engine
+	switch {
+	case !e.inPlace:
+		return data
+	case !l.views:
+		return append([]byte{}, data...)
+	case !e.in.Empty():
+		return append(l.room(len(data)), data...)
+	}
+	l.ride.buffer = e.in.Park() // the next read takes another
+	return data
+}
+
+// delivered gives back the memory of a message.
+func (l *listener) delivered(data []byte) {
+	switch r := &l.ride; {
+	case r.buffer != nil:
+		giveReadBuffer(r.buffer)
+		r.buffer = nil
+	case l.views && unsafe.SliceData(data) != unsafe.SliceData(r.scratch):
+		giveView(data)
+	}
+}
+
+// pack gives back what memory is not needed while nothing comes. What is filled to
+// a good part stays.
 func (e *engine) pack() {
 	if p, ok := e.in.Lent(); ok && cap(p) > 4*len(p) {
 		giveView(e.in.Release())
+	}
+	if n := e.in.Unparsed(); n >= proto.MinBuffer && n < readBuffer/4 {
+		e.in.Collect(nil) // moves what has come of a message
+		if ev := e.in.Next(); ev.Kind != proto.More {
+			e.handle(ev)
+		}
 	}
 	e.park()
 }

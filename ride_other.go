@@ -7,8 +7,11 @@ import "context"
 // loopConn stands for a socket that a loop looks after, which there are on Linux.
 type loopConn struct{}
 
-// ride hands the listener over to a loop, if that can be.
-func (l *listener) ride(context.Context) bool { return false }
+// A ride is what a listener needs on a loop.
+type ride struct{}
+
+// board hands the listener over to a loop, if that can be.
+func (l *listener) board(context.Context) bool { return false }
 
 // mayRead is asked for a receive that does not wait.
 func (e *engine) mayRead() error { return nil }

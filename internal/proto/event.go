@@ -38,6 +38,10 @@ type Event struct {
 
 	Code status.Code
 
+	// InPlace says of a Message that its Data is as valid as "any other" below: see
+	// CollectInPlace.
+	InPlace bool
+
 	// Data of a Message is what was given to Collect with the payload behind
 	// it. Data of a Part is the beginning of what was given to Stream. Any
 	// other Data is a view into the Reader, valid until the next Space.

@@ -24,10 +24,41 @@ func (r *Reader) readsDirectly() bool {
 	return r.from == r.to && r.inFrame && !r.skipping && r.left >= uint64(r.span)
 }
 
+// CollectInPlace is Collect(nil), except that a message which is one frame that fits
+// in the buffer is not copied: its Data lies there, and the event says so.
+func (r *Reader) CollectInPlace() {
+	r.Collect(nil)
+	r.inPlace = true
+}
+
+// stays reports whether the frame under way, of which nothing was taken out of the
+// buffer, is a message that is to be left there.
+func (r *Reader) stays() bool {
+	return r.inPlace && r.fin && r.frames == 1 && r.left == r.size && r.left < uint64(r.span) && !r.skipping
+}
+
+// leave takes up p, a whole message, where it is.
+func (r *Reader) leave(p []byte) Event {
+	r.from += len(p)
+	r.inFrame = false
+	if v := r.take(p); v != nil {
+		return r.violated(v)
+	}
+	if !r.text.Done() {
+		return r.violated(notUTF8("text message ends inside a character"))
+	}
+	ev := Event{Kind: Message, Opcode: r.opcode, Compressed: r.compressed, InPlace: true, Data: p[:len(p):len(p)]}
+	r.reset()
+	return ev
+}
+
 // Grow makes room for n more bytes of the message that is being collected.
 func (r *Reader) Grow(n int) { r.dst = slices.Grow(r.dst, n) }
 
-// Lend is Grow with memory of the caller, which has to hold what Lent says and n
+// Collected returns how many bytes of the message are collected.
+func (r *Reader) Collected() int { return len(r.dst) - r.base }
+
+// Lend is Grow with memory of the caller, which has to hold what is collected and n
 // more bytes. It returns the memory that was lent before.
 func (r *Reader) Lend(p []byte) (before []byte) {
 	before = r.dst
@@ -40,6 +71,9 @@ func (r *Reader) Lend(p []byte) (before []byte) {
 	return before
 }
 
+// Unparsed returns how many bytes lie in the buffer.
+func (r *Reader) Unparsed() int { return r.to - r.from }
+
 // Lent returns the memory that Collect or Lend has brought, as far as it is filled,
-// while a message is being collected in it.
+// while a message is being collected there.
 func (r *Reader) Lent() (p []byte, ok bool) { return r.dst, r.lent && !r.streaming }

@@ -71,6 +71,7 @@ type Reader struct {
 	discarding bool // every message is
 	streaming  bool
 	waiting    bool // a message beyond the limits is left where it is
+	inPlace    bool // a message may be left where it is, for the caller to look at
 	lent       bool // dst is memory that Collect brought, otherwise base is 0
 	over       bool
 }
@@ -91,7 +92,7 @@ func (r *Reader) AllowCompression() { r.cfg.Compression = true }
 // dst; a nil dst stands for new memory. A message that began to be streamed is
 // dropped first.
 func (r *Reader) Collect(dst []byte) {
-	r.waiting = false
+	r.waiting, r.inPlace = false, false
 	r.Skip()
 	r.Release()
 	if r.streaming {
@@ -325,6 +326,12 @@ func (r *Reader) payload() (Event, bool) {
 	p := r.buf[r.from:r.to]
 	if uint64(len(p)) > r.left {
 		p = p[:r.left]
+	}
+	if r.stays() {
+		if uint64(len(p)) < r.left {
+			return Event{Kind: More}, true
+		}
+		return r.leave(p), true
 	}
 	if r.streaming && !r.skipping {
 		p = p[:min(len(p), cap(r.dst)-len(r.dst))]
