@@ -83,6 +83,8 @@ func (e *engine) nextMessage(ctx context.Context, dst []byte) (wire.Opcode, []by
 				e.expectReplies(e.in.Ready())
 				return ev.Opcode, data, nil
 			}
+		case proto.Lack:
+			e.makeRoom(ctx, e.in.Wants())
 		case proto.More, proto.Over:
 			if err := e.await(ctx); err != nil {
 				if ctx != dry {
@@ -327,7 +329,10 @@ func (e *engine) read(ctx context.Context, limit int, why errand) (n int, err er
 // space lends the memory to read into, at most as much as whoever reads wants.
 func (e *engine) space() []byte {
 	if least, most := e.in.Lacks(); least > 0 {
-		e.makeRoom(least, most)
+		if e.socket != nil && most > least {
+			least = min(most, max(least, e.socket.available()))
+		}
+		e.makeRoom(e.reader.ctx, least)
 	}
 	p := e.in.Space()
 	if len(p) == 0 && e.in.Parked() {
@@ -337,16 +342,11 @@ func (e *engine) space() []byte {
 	return p[:min(len(p), int(e.reader.limit))]
 }
 
-// makeRoom gets memory for the message that is being received, least bytes of it,
-// or more for what lies in the socket already.
-func (e *engine) makeRoom(least, most int) {
-	n := least
-	if e.socket != nil && most > least {
-		n = min(most, max(least, e.socket.available()))
-	}
-	if l := e.rider.Load(); e.reader.ctx == dry && l != nil && l.views {
+// makeRoom gets memory for n more bytes of the message that is being received.
+func (e *engine) makeRoom(ctx context.Context, n int) {
+	if l := e.rider.Load(); ctx == dry && l != nil && l.views {
 		giveView(e.in.Lend(takeView(e.in.Collected() + n)))
-	} else if n > least {
+	} else {
 		e.in.Grow(n)
 	}
 }

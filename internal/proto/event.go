@@ -23,6 +23,7 @@ const (
 	Close                 // the peer's close frame: Code, Data is the reason
 	Violation             // the peer broke the protocol: Violation
 	TooLong               // a message is beyond the limits: see CollectAhead
+	Lack                  // a message needs memory: see CollectInPlace
 	Over                  // after Close or Violation nothing comes any more
 )
 

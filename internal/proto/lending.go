@@ -3,16 +3,19 @@ package proto
 import "slices"
 
 // Lacks returns how much memory Space is about to get for the message that is being
-// collected, 0 if it needs none: as much as was received so far, for "memory grows
-// with what was received, never with what was claimed". Whoever knows that more
-// has come may make room for it before, with Grow or Lend; most is all that the
-// frame under way can use.
+// collected, 0 if it needs none. Whoever knows that more has come may make room for
+// it before, with Grow or Lend; most is all that the frame under way can use.
 func (r *Reader) Lacks() (least, most int) {
 	if r.streaming || !r.readsDirectly() || cap(r.dst)-len(r.dst) >= r.span {
 		return 0, 0
 	}
-	received := max(len(r.dst)-r.base, r.span)
-	return int(min(r.left, uint64(received))), int(min(r.left, maxRoom))
+	return r.Wants(), int(min(r.left, maxRoom))
+}
+
+// Wants returns how much memory the frame under way is to get: as much as was
+// received so far, for memory grows with that, and never with what was claimed.
+func (r *Reader) Wants() int {
+	return int(min(r.left, uint64(max(len(r.dst)-r.base, r.span))))
 }
 
 // maxRoom is the most that Lacks asks for, which is no limit on what is received.
@@ -25,7 +28,9 @@ func (r *Reader) readsDirectly() bool {
 }
 
 // CollectInPlace is Collect(nil), except that a message which is one frame that fits
-// in the buffer is not copied: its Data lies there, and the event says so.
+// in the buffer is not copied: its Data lies there, and the event says so. For any
+// other one Next returns Lack until there is memory for it: Grow or Lend brings
+// some, as much as Wants says.
 func (r *Reader) CollectInPlace() {
 	r.Collect(nil)
 	r.inPlace = true

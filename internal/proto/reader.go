@@ -333,6 +333,9 @@ func (r *Reader) payload() (Event, bool) {
 		}
 		return r.leave(p), true
 	}
+	if r.inPlace && len(p) > 0 && cap(r.dst) == 0 && !r.skipping {
+		return Event{Kind: Lack}, true
+	}
 	if r.streaming && !r.skipping {
 		p = p[:min(len(p), cap(r.dst)-len(r.dst))]
 	}
