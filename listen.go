@@ -27,6 +27,12 @@ type host interface {
 // is accepted, whoever calls them. If another receiver is active, onDone is
 // called with [ErrConcurrentReceive] and nothing else happens.
 //
+// On Linux a channel on a plain TCP or Unix socket is looked after by a loop that
+// serves many of them, and its callbacks run there: it costs neither a goroutine
+// nor a wake-up. A callback that waits, or takes longer than 10 ms, goes on by
+// itself and holds up nobody. Elsewhere, and over TLS, a goroutine does the same.
+// The socket is the loop's from then on: see [Channel.Underlying].
+//
 // A panic in a callback goes the way of all panics, except on a channel of a
 // [Server]: that is closed with 1011.
 func (c *Channel) Listen(onMessage func(Message), onDone func(error)) (stop func()) {
@@ -38,7 +44,8 @@ func (c *Channel) Listen(onMessage func(Message), onDone func(error)) (stop func
 }
 
 // ListenView is Listen without a copy of its own for each message: the data of
-// a [View] is valid only during the call.
+// a [View] is valid only during the call. It is the cheapest way to receive, for
+// very many channels and for very many messages.
 func (c *Channel) ListenView(onMessage func(View), onDone func(error)) (stop func()) {
 	return c.listen(true, func(t Type, data []byte) {
 		if onMessage != nil {

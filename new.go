@@ -74,7 +74,10 @@ func New(rwc io.ReadWriteCloser, role Role, o *StreamOptions) *Channel {
 // Underlying returns the connection that the channel runs on, nil if it was
 // made by [New] from a stream that is not a net.Conn. It is there to be looked
 // at (addresses, TLS state, socket options): reading, writing, closing or
-// setting a deadline breaks the channel.
+// setting a deadline breaks the channel. On Linux the first [Channel.Listen] or
+// [Channel.ListenView] on a plain socket moves that to a connection of the
+// channel's own: what was returned before is closed then, and only its addresses
+// can still be asked for.
 func (c *Channel) Underlying() net.Conn { return c.engine.netConn() }
 
 // SignKey returns the Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455

@@ -29,6 +29,7 @@ var layers = map[string]layer{
 	"internal/wire":             {own: []string{"status"}, forbidden: []string{"io", "net", "os", "sync", "time", "context"}, pure: true},
 	"internal/proto":            {own: []string{"internal/wire", "status"}, forbidden: []string{"io", "net", "os", "sync", "time", "context"}, pure: true},
 	"internal/handshake":        {own: []string{"status"}, forbidden: []string{"net/http", "net/textproto", "os", "sync", "time", "context"}, pure: true},
+	"internal/epoll":            {forbidden: []string{"net/http", "context"}},
 	"internal/deflate":          {forbidden: []string{"net", "os", "time", "context"}, pure: true},
 	"internal/rules":            {},
 	"reconnect":                 {own: []string{".", "streamchannel", "status"}},
@@ -38,7 +39,7 @@ var layers = map[string]layer{
 	"internal/wasmtest/servers": {own: []string{".", "status", "streamchannel", "internal/wire"}},
 	"internal/wasmtest/minimal": {own: []string{"."}},
 	"examples/chat":             {own: []string{".", "reconnect", "streamchannel", "status"}},
-	".":                         {own: []string{"status", "streamchannel", "internal/wire", "internal/proto", "internal/handshake", "internal/deflate"}},
+	".":                         {own: []string{"status", "streamchannel", "internal/wire", "internal/proto", "internal/handshake", "internal/deflate", "internal/epoll"}},
 }
 
 // thirdParty lists the modules that the root module may require. A user's go.mod
