@@ -175,7 +175,7 @@ func (l *listener) poll(first bool) (Type, []byte, error) {
 	op, data, err := l.next()
 	switch {
 	case err == errDry || err == errOthers:
-		e.pack()
+		l.pack()
 		l.wait()
 		return 0, nil, err
 	case err == nil && !l.begin():
@@ -279,17 +279,24 @@ func (l *listener) delivered(data []byte) {
 	}
 }
 
-// pack gives back what memory is not needed while nothing comes. What is filled to
-// a good part stays.
-func (e *engine) pack() {
-	if p, ok := e.in.Lent(); ok && cap(p) > 4*len(p) {
-		giveView(e.in.Release())
-	}
-	if n := e.in.Unparsed(); n >= proto.MinBuffer && n < readBuffer/4 {
-		e.in.Collect(nil) // moves what has come of a message
+// pack gives back what memory is not needed while nothing comes. What has come of a
+// message is looked at, since it may be wrong, and leaves the read buffer. It
+// stays in memory that is lent if it fills a good part of that.
+func (l *listener) pack() {
+	e := &l.c.engine
+	if n := e.in.Unparsed(); n > 0 {
+		if _, ok := e.in.Lent(); !ok {
+			e.in.Collect(nil)
+			if l.views && n > readBuffer/4 {
+				e.in.Lend(takeView(e.in.Collected() + max(n, e.in.Wants())))
+			}
+		}
 		if ev := e.in.Next(); ev.Kind != proto.More {
 			e.handle(ev)
 		}
+	}
+	if p, ok := e.in.Lent(); ok && cap(p) > 4*len(p) {
+		giveView(e.in.Release())
 	}
 	e.park()
 }
