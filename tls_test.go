@@ -13,6 +13,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -63,6 +64,30 @@ func TestNewBeforeTheTLSHandshake(t *testing.T) {
 		wantMessage(t, c, "and back")
 		if err := c.Close(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A peer that leaves in the TLS handshake, which the first write does: that end
+// must not be taken for the end of a message.
+func TestPeerLeavesInTheTLSHandshake(t *testing.T) {
+	shaking := func(t *testing.T) *Channel {
+		near, far := net.Pipe()
+		go func() {
+			var head [5]byte // of the only record of the ClientHello
+			io.ReadFull(far, head[:])
+			io.CopyN(io.Discard, far, int64(binary.BigEndian.Uint16(head[3:])))
+			far.Close()
+		}()
+		return newOn(t, tls.Client(near, &tls.Config{InsecureSkipVerify: true}), RoleClient, nil)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		c := shaking(t)
+		if err := c.SendText(t.Context(), "hello"); err == nil || err != c.Err() || !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("Send: %v, Err: %v", err, c.Err())
+		}
+		if err := shaking(t).Close(); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("Close: %v", err)
 		}
 	})
 }

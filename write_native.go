@@ -178,8 +178,11 @@ func (e *engine) writeOnce(p *[]byte, v *vector) (n int, err error) {
 		return 0, errWrongCount
 	}
 	*p = (*p)[n:]
-	if err == nil && len(*p) > 0 {
+	switch {
+	case err == nil && len(*p) > 0:
 		err = io.ErrShortWrite
+	case err == io.EOF: // a TLS handshake reads, too
+		err = io.ErrUnexpectedEOF
 	}
 	return n, err
 }
