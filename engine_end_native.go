@@ -117,21 +117,25 @@ var errHungUp = errors.New("hung up")
 func (e *engine) shakeHands(end *CloseError) {
 	stop := e.boundClose()
 	defer stop()
-	drained := make(chan error, 1)
+	type outcome struct{ violation, err error }
+	drained := make(chan outcome, 1)
 	go func() {
 		violation, err := e.drain()
 		if err != nil {
 			e.hangUp(err)
 		}
-		drained <- violation
+		drained <- outcome{violation, err}
 	}()
 	if err := e.writeClose(end); err != nil {
 		e.hangUp(err)
 	}
-	violation := <-drained
-	e.finish(violation)
+	d := <-drained
+	if d.err != nil {
+		return // nothing is left to be seen off, and somebody may be reading still
+	}
+	e.finish(d.violation)
 	stop()
-	e.linger(violation != nil)
+	e.linger(d.violation != nil)
 }
 
 // reply answers the peer's close frame, or tells the peer what it did wrong.
