@@ -17,6 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/wschannel/wschannel/internal/faultlink"
 	"github.com/wschannel/wschannel/status"
 )
 
@@ -26,6 +27,8 @@ type visit struct {
 	t        *testing.T
 	what     string
 	plan     *faultPlan
+	link     *faultlink.Link // between them, if there is one that goes wrong
+	options  Options
 	client   bool // it is the client's transport
 	exact    bool // it is
 	late     bool // calls are counted from the shutdown on
@@ -48,8 +51,24 @@ func (c *watchedConn) Close() error {
 
 func (v *visit) errorf(format string, args ...any) {
 	v.t.Helper()
+	if v.link != nil {
+		f := &linkTest{t: v.t, what: v.what, link: v.link}
+		f.errorf(format, args...)
+		return
+	}
 	failed, _ := v.plan.outcome()
 	v.t.Errorf("%s, %s number %d (%s): %s", v.what, v.plan.kind.name, v.plan.at, failed, fmt.Sprintf(format, args...))
+}
+
+// harmless is true if what went wrong must not be minded. A channel does not mind
+// what it can try again; net/http may.
+func (v *visit) harmless() bool {
+	if v.link != nil {
+		return !isClosed(v.link.Hit()) || v.link.Plan().Kind.Harmless()
+	}
+	failed, _ := v.plan.outcome()
+	kind := v.plan.kind
+	return failed == "" || failed == callClose || v.late && kind.harmless && (v.exact || !kind.inexact || failed == callRead)
 }
 
 func (v *visit) handle(ctx context.Context, c *Channel) {
@@ -84,7 +103,7 @@ func (v *visit) perform(ctx context.Context, near, far net.Conn, wrap func(net.C
 	quiet := log.New(io.Discard, "", 0)
 	v.server.Handler = v.handle
 	v.server.ErrorLog = quiet
-	v.server.AcceptOptions.Options = playOptions
+	v.server.AcceptOptions.Options = v.options
 	l := &oneConn{conn: make(chan net.Conn, 1), closed: make(chan struct{})}
 	l.conn <- far
 	h := &http.Server{Handler: &v.server, ErrorLog: quiet}
@@ -138,7 +157,7 @@ func (v *visit) connect(ctx context.Context, conn net.Conn) (*Channel, error) {
 		DisableKeepAlives: true,
 		DialContext:       func(context.Context, string, string) (net.Conn, error) { return conn, nil },
 	}}
-	c, _, err := Dialer{Options: playOptions, HTTPClient: client}.Connect(ctx, "ws://server.test/")
+	c, _, err := Dialer{Options: v.options, HTTPClient: client}.Connect(ctx, "ws://server.test/")
 	if err == nil {
 		return c, nil
 	}
@@ -171,10 +190,7 @@ func (v *visit) ask(ctx context.Context, c *Channel) error {
 // receiving on to the end.
 func (v *visit) checkEnd(c *Channel, asked, end error) {
 	v.t.Helper()
-	failed, _ := v.plan.outcome()
-	kind := v.plan.kind
-	// A channel does not mind what it can try again; net/http may.
-	harmless := failed == "" || failed == callClose || v.late && kind.harmless && (v.exact || !kind.inexact || failed == callRead)
+	harmless := v.harmless()
 	if asked != nil && (harmless || v.late) {
 		v.errorf("%v", asked)
 	}
@@ -266,7 +282,7 @@ func TestFaultsInHandshakes(t *testing.T) {
 					again := true
 					for n := 0; again && !t.Failed(); n++ {
 						synctest.Test(t, func(t *testing.T) {
-							v := &visit{t: t, what: way.name, client: way.client, exact: on.exact, late: way.late, plan: &faultPlan{kind: kind, at: n}}
+							v := &visit{t: t, what: way.name, client: way.client, options: playOptions, exact: on.exact, late: way.late, plan: &faultPlan{kind: kind, at: n}}
 							ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 							defer cancel()
 							near, far := net.Pipe()
@@ -305,7 +321,7 @@ func TestFaultsInHandshakesOnASocket(t *testing.T) {
 				defer func() { <-limit }()
 				again := true
 				for n := 0; again && !t.Failed(); n++ {
-					v := &visit{t: t, what: way.name + " " + on.name, client: way.client, exact: on.exact, late: way.late, plan: &faultPlan{kind: kind, at: n}}
+					v := &visit{t: t, what: way.name + " " + on.name, client: way.client, options: playOptions, exact: on.exact, late: way.late, plan: &faultPlan{kind: kind, at: n}}
 					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 					near, far := tcpPair(t)
 					again = v.perform(ctx, near.(net.Conn), far.(net.Conn), on.wrap)

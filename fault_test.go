@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -32,8 +33,10 @@ type stage struct {
 	c        *Channel
 	messages []Message     // to be sent
 	cue      chan struct{} // from far to near or back: go on
+	tried    []Message     // what was sent
 	accepted []Message     // what was sent without an error
 	received []Message
+	closes   bool  // this end has called Close
 	closed   error // what Close returned
 }
 
@@ -44,12 +47,22 @@ func messagesOf(long int) []Message {
 	}
 }
 
+func (s *stage) send(m Message) error { return s.sendWith((*Channel).Send, m) }
+
+func (s *stage) sendWith(send func(*Channel, context.Context, Message) error, m Message) error {
+	s.tried = append(s.tried, m)
+	err := send(s.c, s.ctx, m)
+	if err == nil {
+		s.accepted = append(s.accepted, m)
+	}
+	return err
+}
+
 func (s *stage) sendAll() error {
 	for _, m := range s.messages {
-		if err := s.c.Send(s.ctx, m); err != nil {
+		if err := s.send(m); err != nil {
 			return err
 		}
-		s.accepted = append(s.accepted, m)
 	}
 	return nil
 }
@@ -66,6 +79,7 @@ func (s *stage) receiveAll() error {
 }
 
 func (s *stage) close() error {
+	s.closes = true
 	s.closed = s.c.Close()
 	return s.closed
 }
@@ -81,22 +95,20 @@ func (s *stage) echo() error {
 	for m, err := range s.c.Messages(s.ctx) {
 		if err == nil {
 			s.received = append(s.received, m)
-			err = s.c.Send(s.ctx, m)
+			err = s.send(m)
 		}
 		if err != nil {
 			return err
 		}
-		s.accepted = append(s.accepted, m)
 	}
 	return nil
 }
 
 func (s *stage) askEcho() error {
 	for _, m := range s.messages {
-		if err := s.c.Send(s.ctx, m); err != nil {
+		if err := s.send(m); err != nil {
 			return err
 		}
-		s.accepted = append(s.accepted, m)
 		m, err := s.c.Receive(s.ctx)
 		if err != nil {
 			return err
@@ -112,6 +124,7 @@ func (s *stage) stream() error {
 		return err
 	}
 	l := string(s.messages[3].Data)
+	s.tried = append(s.tried, Message{Text, []byte(l)})
 	for from, n := 0, 1; from < len(l); from, n = from+n, min(n*3, len(l)-from-n) {
 		if _, err := io.WriteString(w, l[from:from+n]); err != nil {
 			return err
@@ -155,8 +168,8 @@ func (s *stage) receiveImpatiently() error {
 			return fmt.Errorf("received %.20q before it was sent: %w", m.Data, err)
 		}
 		s.cue <- struct{}{}
-		for err != nil {
-			ctx, cancel := context.WithTimeout(s.ctx, time.Millisecond)
+		for wait := time.Millisecond; err != nil; wait = min(2*wait, time.Second) {
+			ctx, cancel := context.WithTimeout(s.ctx, wait)
 			m, err = s.c.Receive(ctx)
 			cancel()
 			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -174,12 +187,63 @@ func (s *stage) sendOnCue() error {
 		case <-s.cue:
 		case <-s.c.Done():
 		}
-		if err := s.c.Send(s.ctx, m); err != nil {
+		if err := s.send(m); err != nil {
 			return err
 		}
-		s.accepted = append(s.accepted, m)
 	}
 	return nil
+}
+
+// listen receives with Listen until the channel ends.
+func (s *stage) listen() error {
+	return s.listened(func(ended func(error)) {
+		s.c.Listen(func(m Message) { s.received = append(s.received, m) }, ended)
+	})
+}
+
+// view receives with ListenView until the channel ends.
+func (s *stage) view() error {
+	return s.listened(func(ended func(error)) {
+		s.c.ListenView(func(v View) { s.received = append(s.received, v.Clone()) }, ended)
+	})
+}
+
+// listened waits for the end of what listen begins; a clean one is no error.
+func (s *stage) listened(listen func(onDone func(error))) error {
+	ended := make(chan error, 1)
+	listen(func(err error) { ended <- err })
+	end := <-ended
+	for errors.Is(s.receiveNothing(), ErrConcurrentReceive) {
+		runtime.Gosched() // the callback has yet to return
+	}
+	if closed, ok := end.(*CloseError); ok && closed.Clean() {
+		return nil
+	}
+	return end
+}
+
+// receiveNothing returns why there is nothing to be received after the end.
+func (s *stage) receiveNothing() error {
+	m, err := s.c.Receive(s.ctx)
+	if err == nil {
+		return fmt.Errorf("received %.20q after the end", m.Data)
+	}
+	return err
+}
+
+// sendPrepared sends messages as if there were more channels to send them to.
+func (s *stage) sendPrepared() error {
+	for _, m := range s.messages {
+		p, err := Prepare(m)
+		if err != nil {
+			return err
+		}
+		send := func(c *Channel, ctx context.Context, _ Message) error { return c.SendPrepared(ctx, p) }
+		if err := s.sendWith(send, m); err != nil {
+			return err
+		}
+	}
+	return s.close()
 }
 
 // Nobody receives: what comes is noticed by who attends.
@@ -203,6 +267,8 @@ var plays = []play{
 	{"close both", (*stage).close, (*stage).close, false},
 	{"be closed unattended", (*stage).wait, (*stage).close, false},
 	{"cancel and resume", (*stage).receiveImpatiently, (*stage).sendOnCue, false},
+	{"listen", (*stage).listen, (*stage).sendPrepared, false},
+	{"be viewed", (*stage).sendPrepared, (*stage).view, false},
 }
 
 // receiveN receives what the other end sends in a play.
@@ -241,8 +307,13 @@ func (p play) perform(ctx context.Context, long int, nearEnd, farEnd *Channel) (
 	parts.Go(func() { nearErr = p.near(near) })
 	parts.Go(func() { farErr = p.far(far) })
 	parts.Wait()
-	parts.Go(func() { near.c.Close() })
-	parts.Go(func() { far.c.Close() })
+	for _, s := range []*stage{near, far} {
+		parts.Go(func() {
+			if err := s.c.Close(); !s.closes {
+				s.closed = err
+			}
+		})
+	}
 	parts.Wait()
 	<-near.c.Done()
 	<-far.c.Done()
@@ -314,7 +385,7 @@ func (f *faultTest) checkErrors(broken bool, s *stage, err error) {
 	if errors.Is(err, io.EOF) {
 		f.errorf("an end that can be taken for that of a message: %v", err)
 	}
-	if _, err := s.c.Receive(s.ctx); err != error(end) && !errors.Is(err, context.DeadlineExceeded) {
+	if err := s.receiveNothing(); err != error(end) && !errors.Is(err, context.DeadlineExceeded) {
 		f.errorf("Receive after the end: %v, Err is %v", err, end)
 	}
 	if err := s.c.SendText(s.ctx, "late"); err != error(end) {
@@ -349,8 +420,8 @@ func (f *faultTest) checkErrors(broken bool, s *stage, err error) {
 func (f *faultTest) checkMessages(way string, from, to *stage) {
 	f.t.Helper()
 	for i, m := range to.received {
-		if i < len(from.accepted) && (m.Type != from.accepted[i].Type || !bytes.Equal(m.Data, from.accepted[i].Data)) {
-			f.errorf("%s: message %d is %v %.40q, want %v %.40q", way, i, m.Type, m.Data, from.accepted[i].Type, from.accepted[i].Data)
+		if i < len(from.tried) && (m.Type != from.tried[i].Type || !bytes.Equal(m.Data, from.tried[i].Data)) {
+			f.errorf("%s: message %d is %v %.40q, want %v %.40q", way, i, m.Type, m.Data, from.tried[i].Type, from.tried[i].Data)
 		}
 	}
 	// One that had left may have failed all the same.

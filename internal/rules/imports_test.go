@@ -31,6 +31,7 @@ var layers = map[string]layer{
 	"internal/handshake":        {own: []string{"status"}, forbidden: []string{"net/http", "net/textproto", "os", "sync", "time", "context"}, pure: true},
 	"internal/epoll":            {forbidden: []string{"net/http", "context"}},
 	"internal/deflate":          {forbidden: []string{"net", "os", "time", "context"}, pure: true},
+	"internal/faultlink":        {},
 	"internal/rules":            {},
 	"reconnect":                 {own: []string{".", "streamchannel", "status"}},
 	// Tests in browsers: the program that runs them, and what they connect to.
