@@ -29,7 +29,8 @@
 // for which Send returned nil comes to one of these ends:
 //
 //   - A link took it, and stayed open until Close, which completed. It has
-//     arrived, as far as the links can tell.
+//     arrived, as far as the links can tell: a peer that closes at the same
+//     moment drops what it has not read yet.
 //   - A link took it, or was taking it, and ended in another way. Whether it has
 //     arrived nobody here can know: it is in doubt. OnDoubt tells which ones,
 //     and those that it returns are sent again. Without an OnDoubt they are left
