@@ -19,25 +19,36 @@ var demoCommand = command{
 	about: `Demo starts a server on a free port of this machine, connects two channels to it
 and lets them talk: messages of both types in both directions, a large one that
 is streamed, a receive that gives up in the middle of a message and goes on, a
-ping, compression, a close with a code and a reason, a shutdown.
+ping, compression, a close with a code and a reason, a shutdown. With -chaos it
+shows a client that goes on while its connection is cut time and again.
 
 It prints a transcript to standard output. Every line of it has happened and was
 checked; something that is not as it should be is told on standard error, and
 the exit status is 1.
 `,
 	more: `
-Example:
+Examples:
 
   wschannel demo
+  wschannel demo -chaos
 `,
-	prepare: func(p *program, _ *flag.FlagSet) func(string) int { return p.demo },
+	prepare: func(p *program, flags *flag.FlagSet) func(string) int {
+		chaos := flags.Bool("chaos", false, "show a client that survives 20 cuts of its connection. At the end all\n"+
+			"messages are held against what the server has really got.")
+		return func(string) int {
+			if *chaos {
+				return p.demo(playChaos)
+			}
+			return p.demo(play)
+		}
+	},
 }
 
 // demoTime bounds the demo.
 const demoTime = 30 * time.Second
 
 // demo implements the command demo.
-func (p *program) demo(string) int {
+func (p *program) demo(play func(ctx context.Context, out, complaints io.Writer) error) int {
 	ctx, cancel := context.WithTimeout(context.Background(), demoTime)
 	defer cancel()
 	ended := make(chan error, 1)

@@ -41,8 +41,9 @@ func (r *Relay) serve() {
 			near.Close()
 			continue
 		}
-		link := Join(near, far, r.plan(n))
+		plan := r.plan(n)
 		r.mu.Lock()
+		link := Join(near, far, plan)
 		r.links = append(r.links, link)
 		closed := r.closed
 		r.mu.Unlock()
