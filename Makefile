@@ -119,7 +119,7 @@ fuzz-smoke:
 	@internal/tools/fuzz.sh 2000x
 
 .PHONY: bench
-bench: ## measure against other libraries, and write bench/RESULTS.md (20 minutes)
+bench: ## measure against other libraries, and write bench/RESULTS.md (some 20 minutes)
 	@cd bench && go run . -out .
 
 .PHONY: bench-smoke
@@ -132,6 +132,15 @@ bench-smoke: begin ## a short round of the same, which judges nothing and writes
 		sed -n 's/^left out: /the benchmarks of /p' $(BIN)/bench.txt >> $(SKIPPED); \
 		echo "ok"; \
 	fi
+
+# For benchstat (golang.org/x/perf/cmd/benchstat): save what it prints, before and
+# after a change.
+BENCH ?= .
+BENCH_COUNT ?= 6
+
+.PHONY: bench-micro
+bench-micro: ## what masking, UTF-8, headers, deflate and wrappers cost, for benchstat (BENCH=Mask BENCH_COUNT=6)
+	@go test -run '^$$' -bench '$(BENCH)' -count $(BENCH_COUNT) -benchtime 50ms -cpu 1 . ./internal/wire ./internal/proto ./internal/deflate ./streamchannel
 
 .PHONY: verdict
 verdict:

@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/wschannel/wschannel/bench/internal/load"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,7 +38,9 @@ func start(cmd *exec.Cmd, pinned bool) (*child, error) {
 		return nil, err
 	}
 	cmd.Stderr = os.Stderr
-	cmd.Env = os.Environ()
+	if cmd.Env == nil {
+		cmd.Env = os.Environ()
+	}
 	if pinned {
 		cmd.Env = append(cmd.Env, "GOMAXPROCS=1")
 	}
@@ -159,45 +159,4 @@ func (c *child) resident() (int, error) {
 	}
 	pages, err := strconv.Atoi(strings.Fields(string(b))[1])
 	return pages * os.Getpagesize(), err
-}
-
-// loadMain is the load generator as a process of its own: it reads a load.Config,
-// connects, and then obeys lines: "run N" and "connect N".
-func loadMain() error {
-	runtime.LockOSThread()
-	in := bufio.NewScanner(os.Stdin)
-	in.Buffer(nil, 16<<20)
-	var d *load.Driver
-	for in.Scan() {
-		switch command, rest, _ := strings.Cut(in.Text(), " "); command {
-		case "open":
-			var cfg load.Config
-			if err := json.Unmarshal([]byte(rest), &cfg); err != nil {
-				return err
-			}
-			var err error
-			if d, err = load.Open(cfg); err != nil {
-				return err
-			}
-			fmt.Println("open")
-		case "connect", "run":
-			n, err := strconv.Atoi(rest)
-			if err != nil {
-				return err
-			}
-			if command == "connect" {
-				if err := d.Connect(n); err != nil {
-					return err
-				}
-				fmt.Println("connected")
-				continue
-			}
-			r, err := d.Run(n)
-			if err != nil {
-				return err
-			}
-			fmt.Println(load.MarshalResult(r))
-		}
-	}
-	return in.Err()
 }

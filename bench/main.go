@@ -21,18 +21,23 @@ import (
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("bench: ")
-	if len(os.Args) > 1 && os.Args[1] == "load" {
-		if err := loadMain(); err != nil {
-			log.Fatal(err)
+	if len(os.Args) > 1 {
+		side := map[string]func() error{"load": loadMain, "respond": respondMain}[os.Args[1]]
+		if side != nil {
+			if err := side(); err != nil {
+				log.Fatal(err)
+			}
+			return
 		}
-		return
 	}
 	var (
 		rounds  = flag.Int("rounds", 7, "rounds of each cell")
 		short   = flag.Bool("short", false, "a smoke test: one round of few messages, nothing is written")
 		cells   = flag.String("cells", "", "only cells whose name contains one of these, separated by commas")
-		servers = flag.String("servers", "", "only servers whose name contains one of these, separated by commas")
+		only    = flag.String("only", "", "only servers and clients whose name contains one of these, separated by commas")
 		scale   = flag.Float64("scale", 1, "multiply the number of messages by this")
+		before  = flag.String("before", "", "another checkout of this repository: what is ours is measured as it is there, too")
+		profile = flag.String("profile", "", "a folder for CPU profiles of what is written in Go, of the last round")
 		out     = flag.String("out", "", "the folder for RESULTS.md and its pictures; none are written without")
 	)
 	flag.Parse()
@@ -47,21 +52,23 @@ func main() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, rounds: *rounds, scale: *scale, unavailable: map[string]string{}}
+	if *profile != "" {
+		if err := os.MkdirAll(*profile, 0o755); err != nil {
+			log.Fatal(err)
+		}
+	}
+	b := &bench{dir: dir, profiles: *profile, before: *before, only: *only, rounds: *rounds, scale: *scale, unavailable: map[string]string{}}
 	if *short {
 		b.rounds, b.scale = 1, 0.02
 	}
 	b.cells = selected(allCells(), *cells, func(c cell) string { return c.name })
-	b.servers = selected(allServers(), *servers, func(s server) string { return s.name })
-	if len(b.cells) == 0 || len(b.servers) == 0 {
+	if len(b.contestants()) == 0 {
 		log.Fatal("nothing is selected")
 	}
 	if err := b.build(); err != nil {
 		log.Fatal(err)
 	}
-	if err := b.run(); err != nil {
-		log.Fatal(err)
-	}
+	b.run()
 	b.print(os.Stdout)
 	if *out != "" {
 		if err := b.write(*out); err != nil {

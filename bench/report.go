@@ -21,73 +21,107 @@ func figureOf(values []float64) figure {
 	return figure{v[len(v)/2], v[0], v[len(v)-1]}
 }
 
-// ratio returns the figure of a server's CPU time to that of the first one,
-// round by round.
-func (b *bench) ratio(c cell, s server) (figure, bool) {
-	mine, base := b.samples[key{c.name, s.name}], b.samples[key{c.name, b.base(c)}]
-	n := min(len(mine), len(base))
-	if n == 0 {
-		return figure{}, false
-	}
+// ratios returns what CPU time the one takes for a message, divided by what the
+// other takes in the same round.
+func (b *bench) ratios(mine, base key) figure {
 	var ratios []float64
-	for i := range n {
-		ratios = append(ratios, float64(mine[i].cpu)/float64(base[i].cpu))
+	for _, one := range b.samples[mine] {
+		for _, other := range b.samples[base] {
+			if one.round == other.round && other.cpu > 0 {
+				ratios = append(ratios, float64(one.cpu)/float64(other.cpu))
+			}
+		}
 	}
-	return figureOf(ratios), true
+	return figureOf(ratios)
 }
 
-// base names the server that the others are compared with: raw TCP, or where
-// that cannot do it the first that can.
+// base names what the others are compared with: raw TCP, or where that cannot do it
+// the first that can.
 func (b *bench) base(c cell) string {
-	for _, s := range b.servers {
-		if len(b.samples[key{c.name, s.name}]) > 0 {
-			return s.name
+	for _, e := range b.of(c) {
+		if len(b.samples[key{c.name, e.name}]) > 0 {
+			return e.name
 		}
 	}
 	return ""
 }
 
-func (b *bench) median(c cell, s server, f func(sample) float64) float64 {
+func (b *bench) figure(k key, f func(sample) float64) figure {
 	var values []float64
-	for _, one := range b.samples[key{c.name, s.name}] {
+	for _, one := range b.samples[k] {
 		values = append(values, f(one))
 	}
-	return figureOf(values).median
+	return figureOf(values)
 }
 
 // table returns the rows of a cell.
 func (b *bench) table(c cell) (head []string, rows [][]string) {
 	if c.idle {
-		head = []string{"server", "KiB per idle connection"}
-	} else {
-		head = []string{"server", "CPU ratio", "spread", "CPU per message", "messages/s", "p50", "p99", "writes", "allocations"}
+		return b.idleTable(c)
 	}
-	for _, s := range b.servers {
-		if len(b.samples[key{c.name, s.name}]) == 0 {
+	head = []string{"server", "CPU ratio", "spread", "CPU per message", "messages/s", "p50", "p99", "writes", "allocations"}
+	if c.clients {
+		head = []string{"client", "CPU ratio", "spread", "CPU per message", "messages/s", "writes", "allocations"}
+	}
+	for _, e := range b.of(c) {
+		k := key{c.name, e.name}
+		if len(b.samples[k]) == 0 {
 			continue
 		}
-		if c.idle {
-			rows = append(rows, []string{s.name, fmt.Sprintf("%.2f", b.median(c, s, func(one sample) float64 { return one.memory })/1024)})
-			continue
+		ratio := b.ratios(k, key{c.name, b.base(c)})
+		median := func(format string, f func(sample) float64) string {
+			return fmt.Sprintf(format, b.figure(k, f).median)
 		}
-		ratio, _ := b.ratio(c, s)
-		micro := func(d float64) string { return fmt.Sprintf("%.2f µs", d/float64(time.Microsecond)) }
-		writes, allocations := fmt.Sprintf("%.2f", b.median(c, s, func(one sample) float64 { return one.writes })), fmt.Sprintf("%.2f", b.median(c, s, func(one sample) float64 { return one.mallocs }))
-		if s.dir == "uws" {
-			writes, allocations = "–", "–"
+		micro := func(f func(sample) time.Duration) string {
+			return median("%.2f µs", func(one sample) float64 { return float64(f(one)) / float64(time.Microsecond) })
 		}
-		rows = append(rows, []string{
-			s.name,
+		row := []string{
+			e.name,
 			fmt.Sprintf("%.2f", ratio.median),
 			fmt.Sprintf("%.2f–%.2f", ratio.low, ratio.high),
-			micro(b.median(c, s, func(one sample) float64 { return float64(one.cpu) })),
-			fmt.Sprintf("%.0f", b.median(c, s, func(one sample) float64 { return one.rate })),
-			micro(b.median(c, s, func(one sample) float64 { return float64(one.p50) })),
-			micro(b.median(c, s, func(one sample) float64 { return float64(one.p99) })),
-			writes, allocations,
-		})
+			micro(func(one sample) time.Duration { return one.cpu }),
+			median("%.0f", func(one sample) float64 { return one.rate }),
+		}
+		if !c.clients {
+			row = append(row, micro(func(one sample) time.Duration { return one.p50 }), micro(func(one sample) time.Duration { return one.p99 }))
+		}
+		writes, allocations := "–", "–"
+		if e.goes {
+			allocations = median("%.2f", func(one sample) float64 { return one.mallocs })
+			if e.dir != wasmDir {
+				writes = median("%.2f", func(one sample) float64 { return one.writes })
+			}
+		}
+		rows = append(rows, append(row, writes, allocations))
 	}
 	return head, rows
+}
+
+// idleTable returns the memory at each number of connections, how it grows, and what
+// that means for a million.
+func (b *bench) idleTable(c cell) (head []string, rows [][]string) {
+	head = []string{"server"}
+	for _, e := range b.of(c) {
+		k := key{c.name, e.name}
+		if len(b.samples[k]) == 0 {
+			continue
+		}
+		row := []string{e.name}
+		steps := b.samples[k][0].resident
+		for i, step := range steps {
+			row = append(row, fmt.Sprintf("%.1f", b.figure(k, func(one sample) float64 { return float64(one.resident[i].bytes) }).median/(1<<20)))
+			if len(rows) == 0 {
+				head = append(head, fmt.Sprintf("MiB with %d", step.connections))
+			}
+		}
+		kib := b.figure(k, func(one sample) float64 { return slope(one.resident) / 1024 })
+		rows = append(rows, append(row,
+			fmt.Sprintf("%.2f", kib.median),
+			fmt.Sprintf("%.2f–%.2f", kib.low, kib.high),
+			fmt.Sprintf("%.2f", kib.median*1e6/(1<<20)),
+		))
+	}
+	return append(head, "KiB per connection", "spread", "GiB for a million"), rows
 }
 
 // print writes the tables for a terminal.
@@ -114,6 +148,12 @@ func (b *bench) print(w io.Writer) {
 				}
 			}
 			fmt.Fprintln(w)
+		}
+	}
+	if b.rounds > 1 {
+		fmt.Fprintf(w, "\ntargets:\n")
+		for _, v := range b.verdicts() {
+			fmt.Fprintf(w, "%-7s %s, %s: %s, measured %s\n", v.word(), v.cell, v.who, v.target, v.measured)
 		}
 	}
 	for dir, why := range b.unavailable {

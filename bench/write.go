@@ -26,12 +26,17 @@ func (b *bench) write(dir string) error {
 	if err := os.MkdirAll(filepath.Join(dir, "plots"), 0o755); err != nil {
 		return err
 	}
+	reasons, err := os.ReadFile(filepath.Join(dir, reasonsFile))
+	if err != nil {
+		return err
+	}
+	writeTargets(&out, b.verdicts(), parseReasons(string(reasons)))
 	for _, c := range b.cells {
 		head, rows := b.table(c)
 		if len(rows) == 0 {
 			continue
 		}
-		picture := filepath.Join("plots", strings.ReplaceAll(strings.ToLower(c.name), " ", "-")+".svg")
+		picture := filepath.Join("plots", strings.NewReplacer(" ", "-", "/", "-").Replace(strings.ToLower(c.name))+".svg")
 		if err := os.WriteFile(filepath.Join(dir, picture), []byte(b.plot(c)), 0o644); err != nil {
 			return err
 		}
@@ -40,9 +45,18 @@ func (b *bench) write(dir string) error {
 		for _, row := range rows {
 			fmt.Fprintf(&out, "| %s |\n", strings.Join(row, " | "))
 		}
+		if c.idle {
+			fmt.Fprintf(&out, "\n%s\n", idleNote)
+		}
 	}
 	return os.WriteFile(filepath.Join(dir, "RESULTS.md"), []byte(out.String()), 0o644)
 }
+
+// idleNote says what the table of idle connections does not.
+const idleNote = `Each figure is the resident memory of the server's process, after it was asked three times to
+collect garbage and to give back to the system what it does not need: every server in Go with
+debug.FreeOSMemory, that under Node.js with its garbage collector. The connections are held by another
+process. What the kernel keeps for a connection, some 4 KiB, comes to it.`
 
 // facts are what a reader has to know about the machine.
 func facts() []string {
@@ -70,21 +84,17 @@ func (b *bench) plot(c cell) string {
 	}
 	var bars []bar
 	unit, highest := "× CPU of "+b.base(c), 0.0
-	for _, s := range b.servers {
-		samples := b.samples[key{c.name, s.name}]
-		if len(samples) == 0 {
+	for _, e := range b.of(c) {
+		k := key{c.name, e.name}
+		if len(b.samples[k]) == 0 {
 			continue
 		}
-		v, _ := b.ratio(c, s)
+		v := b.ratios(k, key{c.name, b.base(c)})
 		if c.idle {
-			var values []float64
-			for _, one := range samples {
-				values = append(values, one.memory/1024)
-			}
-			unit, v = "KiB per idle connection", figureOf(values)
+			unit, v = "KiB per idle connection", b.figure(k, func(one sample) float64 { return slope(one.resident) / 1024 })
 		}
 		highest = max(highest, v.high)
-		bars = append(bars, bar{s.name, v, s.ours})
+		bars = append(bars, bar{e.name, v, e.ours})
 	}
 	const left, width, row = 190, 420, 24
 	scale := width / max(highest, 0.01)

@@ -25,21 +25,25 @@ func (d *Driver) buildFrames() (frames []byte, length int) {
 	if d.cfg.Deflate {
 		payload, first = deflate(payload), first|0x40
 	}
-	b := []byte{first}
-	switch n := len(payload); {
-	case n <= 125:
-		b = append(b, 0x80|byte(n))
-	case n <= 0xFFFF:
-		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
-	}
+	b := appendFrameHeader(nil, first, 0x80, len(payload))
 	key := [4]byte{0x37, 0xFA, 0x21, 0x3D}
 	b = append(b, key[:]...)
 	for i := range payload {
 		b = append(b, payload[i]^key[i%4])
 	}
 	return bytes.Repeat(b, max(d.cfg.Depth, 1)), len(b)
+}
+
+// appendFrameHeader appends the header of a frame of n bytes, without a key
+// (RFC 6455 §5.2).
+func appendFrameHeader(b []byte, first, mask byte, n int) []byte {
+	switch {
+	case n <= 125:
+		return append(b, first, mask|byte(n))
+	case n <= 0xFFFF:
+		return binary.BigEndian.AppendUint16(append(b, first, mask|126), uint16(n))
+	}
+	return binary.BigEndian.AppendUint64(append(b, first, mask|127), uint64(n))
 }
 
 // deflate compresses a message as RFC 7692 §7.2.1 asks for.
@@ -68,8 +72,8 @@ func (i *inflater) message(body []byte) ([]byte, error) {
 	return i.out.Bytes(), err
 }
 
-// dial connects and shakes hands.
-func dial(cfg Config) (fd int, err error) {
+// dial connects from 127.0.0.last and shakes hands.
+func dial(cfg Config, last byte) (fd int, err error) {
 	addr, err := net.ResolveTCPAddr("tcp", cfg.Addr)
 	if err != nil {
 		return 0, err
@@ -83,6 +87,10 @@ func dial(cfg Config) (fd int, err error) {
 			unix.Close(fd)
 		}
 	}()
+	unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, last}}); err != nil {
+		return 0, err
+	}
 	to := &unix.SockaddrInet4{Port: addr.Port}
 	copy(to.Addr[:], addr.IP.To4())
 	if err := unix.Connect(fd, to); err != nil {

@@ -70,10 +70,14 @@ func Open(cfg Config) (*Driver, error) {
 	return d, d.Connect(cfg.Connections)
 }
 
-// Connect opens more connections.
+// portsOfOne is how many connections come from one address: a machine has some
+// 28,000 ports to connect from for each.
+const portsOfOne = 20_000
+
+// Connect opens more connections, from 127.0.0.1, 127.0.0.2, and so on.
 func (d *Driver) Connect(n int) error {
 	for range n {
-		fd, err := dial(d.cfg)
+		fd, err := dial(d.cfg, byte(1+len(d.conns)/portsOfOne))
 		if err != nil {
 			return fmt.Errorf("connection %d: %w", len(d.conns), err)
 		}

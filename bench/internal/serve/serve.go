@@ -5,16 +5,15 @@ package serve
 
 import (
 	"bufio"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"log"
 	"net"
 	"net/http"
 	"os"
-	"runtime"
 	"runtime/debug"
-	"runtime/pprof"
+
+	"github.com/wschannel/wschannel/bench/internal/process"
 )
 
 // Paths of the two services.
@@ -32,12 +31,6 @@ type Options struct {
 	Deflate bool   // compress with permessage-deflate, without context takeover
 }
 
-// Stats are a server's answer about itself.
-type Stats struct {
-	Mallocs    uint64 // objects allocated since it was started
-	Goroutines int
-}
-
 // Main runs a server. start must not block.
 func Main(modes []string, start func(l net.Listener, o Options)) {
 	var o Options
@@ -45,16 +38,7 @@ func Main(modes []string, start func(l net.Listener, o Options)) {
 	flag.BoolVar(&o.Deflate, "deflate", false, "compress")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
 	flag.Parse()
-	if *profile != "" {
-		f, err := os.Create(*profile)
-		if err == nil {
-			err = pprof.StartCPUProfile(f)
-		}
-		if err != nil {
-			log.Fatal(err)
-		}
-		defer pprof.StopCPUProfile()
-	}
+	defer process.Profile(*profile)()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
@@ -64,9 +48,7 @@ func Main(modes []string, start func(l net.Listener, o Options)) {
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		switch in.Text() {
 		case "stats":
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			json.NewEncoder(os.Stdout).Encode(Stats{m.Mallocs, runtime.NumGoroutine()})
+			process.AnswerStats()
 		case "free": // give what is not in use back to the system
 			debug.FreeOSMemory()
 			fmt.Println("freed")

@@ -1,33 +1,59 @@
-// An echo server on wschannel: with a Receive loop, and with ListenView.
+// An echo server on wschannel: with a Receive loop, with a
+// ReceiveAppend loop, with ListenView, and with Accept in a handler of net/http.
 package main
 
 import (
 	"context"
 	"log"
 	"net"
+	"net/http"
 
 	"github.com/wschannel/wschannel"
 	"github.com/wschannel/wschannel/bench/internal/serve"
 )
 
 func main() {
-	serve.Main([]string{"receive", "view"}, start)
+	serve.Main([]string{"receive", "append", "view", "accept"}, start)
 }
 
 var members serve.Members[*wschannel.Channel]
 
 func start(l net.Listener, o serve.Options) {
-	handlers := map[string]func(context.Context, *wschannel.Channel){"receive": receive, "view": view}
 	options := wschannel.AcceptOptions{Options: wschannel.Options{MessageLimit: serve.MessageLimit}}
 	if o.Deflate {
 		options.Compression.Mode = wschannel.CompressionStateless
 	}
+	if o.Mode == "accept" {
+		serve.HTTP(l, func(w http.ResponseWriter, r *http.Request) {
+			c, err := wschannel.Accept(w, r, &options)
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			receive(context.Background(), c)
+		}, http.NotFound)
+		return
+	}
+	handlers := map[string]func(context.Context, *wschannel.Channel){"receive": receive, "append": receiveAppend, "view": view}
+	broadcasts := map[string]func(context.Context, *wschannel.Channel){"receive": broadcast, "append": broadcast, "view": broadcastView}
 	echo := &wschannel.Server{Handler: handlers[o.Mode], AcceptOptions: options}
-	broadcast := &wschannel.Server{Handler: broadcast, AcceptOptions: options}
+	broadcast := &wschannel.Server{Handler: broadcasts[o.Mode], AcceptOptions: options}
 	serve.HTTP(l, echo.ServeHTTP, broadcast.ServeHTTP)
 }
 
 func receive(ctx context.Context, c *wschannel.Channel) {
+	for {
+		m, err := c.Receive(ctx)
+		if err != nil {
+			return
+		}
+		if err := c.Send(ctx, m); err != nil {
+			return
+		}
+	}
+}
+
+func receiveAppend(ctx context.Context, c *wschannel.Channel) {
 	var buf []byte
 	for {
 		t, data, err := c.ReceiveAppend(ctx, buf[:0])
@@ -56,10 +82,20 @@ func broadcast(ctx context.Context, c *wschannel.Channel) {
 		if err != nil {
 			return
 		}
-		p, err := wschannel.Prepare(m)
-		if err != nil {
-			return
-		}
-		members.Each(func(c *wschannel.Channel) { c.SendPrepared(ctx, p) })
+		sendToAll(ctx, m)
 	}
+}
+
+func broadcastView(ctx context.Context, c *wschannel.Channel) {
+	members.Join(c)
+	c.ListenView(func(v wschannel.View) { sendToAll(ctx, wschannel.Message(v)) }, func(error) { members.Leave(c) })
+}
+
+func sendToAll(ctx context.Context, m wschannel.Message) {
+	p, err := wschannel.Prepare(m)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	members.Each(func(c *wschannel.Channel) { c.SendPrepared(ctx, p) })
 }
