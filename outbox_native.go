@@ -83,10 +83,8 @@ func (e *engine) enqueue(op wire.Opcode, rsv uint8, data []byte) (a acceptance, 
 	}
 	w := proto.NewWriter(e.server)
 	key := e.maskKey()
-	b.pending = append(w.AppendExtended(b.pending, op, rsv, true, len(data), key), data...)
-	if w.Masked() {
-		wire.Mask(b.pending[len(b.pending)-len(data):], key, 0)
-	}
+	b.pending = w.AppendExtended(b.pending, op, rsv, true, len(data), key)
+	b.pending, _ = w.AppendPayload(b.pending, data, key, 0)
 	return accepted, b.flushing
 }
 

@@ -128,10 +128,7 @@ func (e *engine) writeFrame(ctx context.Context, op wire.Opcode, rsv uint8, fin 
 	}
 	for pos := 0; ; {
 		n := min(len(payload), pendingLimit-len(buf))
-		buf = append(buf, payload[:n]...)
-		if e.out.Masked() {
-			pos = wire.Mask(buf[len(buf)-n:], key, pos)
-		}
+		buf, pos = e.out.AppendPayload(buf, payload[:n], key, pos)
 		payload = payload[n:]
 		n, err := e.write(ctx, buf, len(payload))
 		if err != nil {

@@ -46,7 +46,8 @@ func (r *Reader) stays() bool {
 func (r *Reader) leave(p []byte) Event {
 	r.from += len(p)
 	r.inFrame = false
-	if v := r.take(p); v != nil {
+	r.unmask(p)
+	if v := r.check(p); v != nil {
 		return r.violated(v)
 	}
 	if !r.text.Done() {

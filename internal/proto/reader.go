@@ -200,7 +200,9 @@ func (r *Reader) Filled(n int) {
 		r.to += n
 	default:
 		r.dst = r.dst[:len(r.dst)+n]
-		if v := r.take(r.dst[len(r.dst)-n:]); r.broken == nil {
+		p := r.dst[len(r.dst)-n:]
+		r.unmask(p)
+		if v := r.check(p); r.broken == nil {
 			r.broken = v
 		}
 	}
@@ -340,11 +342,19 @@ func (r *Reader) payload() (Event, bool) {
 		p = p[:min(len(p), cap(r.dst)-len(r.dst))]
 	}
 	r.from += len(p)
-	if v := r.take(p); v != nil {
-		return r.violated(v), true
-	}
-	if !r.skipping {
+	switch {
+	case r.skipping:
+		r.unmask(p)
+	case r.masked:
+		n := len(r.dst)
+		var next int
+		r.dst, next = wire.AppendMasked(r.dst, p, r.key, int(r.pos))
+		p, r.pos = r.dst[n:], uint8(next)
+	default:
 		r.dst = append(r.dst, p...)
+	}
+	if v := r.check(p); v != nil {
+		return r.violated(v), true
 	}
 	ended := r.left == 0
 	last := ended && r.fin
@@ -367,12 +377,16 @@ func (r *Reader) payload() (Event, bool) {
 	return Event{Kind: More}, !ended
 }
 
-// take unmasks and checks p, the next bytes of the frame under way, in place.
-func (r *Reader) take(p []byte) *wire.Violation {
-	r.left -= uint64(len(p))
+// unmask unmasks p, the next bytes of the frame under way, where they lie.
+func (r *Reader) unmask(p []byte) {
 	if r.masked {
 		r.pos = uint8(wire.Mask(p, r.key, int(r.pos)))
 	}
+}
+
+// check counts p, the next bytes of the frame under way, and checks them.
+func (r *Reader) check(p []byte) *wire.Violation {
+	r.left -= uint64(len(p))
 	if r.opcode == wire.Text && !r.compressed && !r.text.Valid(p) {
 		return notUTF8("text message with bytes that are not UTF-8")
 	}

@@ -42,6 +42,15 @@ func (w *Writer) AppendExtended(dst []byte, op wire.Opcode, rsv uint8, fin bool,
 	return w.appendHeader(dst, op, rsv, fin, n, key)
 }
 
+// AppendPayload appends the next bytes of a frame's payload, masked if they have to
+// be, of which pos bytes came before; it returns the pos for what follows.
+func (w *Writer) AppendPayload(dst, payload []byte, key [4]byte, pos int) (appended []byte, next int) {
+	if !w.masked {
+		return append(dst, payload...), pos
+	}
+	return wire.AppendMasked(dst, payload, key, pos)
+}
+
 // AppendMessage appends a whole message as one frame.
 func (w *Writer) AppendMessage(dst []byte, op wire.Opcode, payload []byte, key [4]byte) []byte {
 	if w.fragmented {
@@ -52,7 +61,8 @@ func (w *Writer) AppendMessage(dst []byte, op wire.Opcode, payload []byte, key [
 
 // AppendFragment appends the first, next or last frame of a fragmented message.
 func (w *Writer) AppendFragment(dst []byte, op wire.Opcode, fin bool, payload []byte, key [4]byte) []byte {
-	return w.appendPayload(w.AppendHeader(dst, op, fin, len(payload), key), payload, key)
+	dst, _ = w.AppendPayload(w.AppendHeader(dst, op, fin, len(payload), key), payload, key, 0)
+	return dst
 }
 
 // AppendControl appends a ping or pong of at most [wire.MaxControl] bytes;
@@ -61,7 +71,8 @@ func (w *Writer) AppendControl(dst []byte, op wire.Opcode, payload []byte, key [
 	if op != wire.Ping && op != wire.Pong || len(payload) > wire.MaxControl {
 		panic("proto: neither ping nor pong, or too long for one")
 	}
-	return w.appendPayload(w.appendHeader(dst, op, 0, true, len(payload), key), payload, key)
+	dst, _ = w.AppendPayload(w.appendHeader(dst, op, 0, true, len(payload), key), payload, key, 0)
+	return dst
 }
 
 // AppendClose appends a close frame (§5.5.1), with an empty body for
@@ -75,7 +86,8 @@ func (w *Writer) AppendClose(dst []byte, code status.Code, reason string, key [4
 	}
 	var body [wire.MaxControl]byte
 	payload := wire.AppendClose(body[:0], code, reason)
-	return w.appendPayload(w.appendHeader(dst, wire.Close, 0, true, len(payload), key), payload, key)
+	dst, _ = w.AppendPayload(w.appendHeader(dst, wire.Close, 0, true, len(payload), key), payload, key, 0)
+	return dst
 }
 
 func (w *Writer) appendHeader(dst []byte, op wire.Opcode, rsv uint8, fin bool, n int, key [4]byte) []byte {
@@ -87,12 +99,4 @@ func (w *Writer) appendHeader(dst []byte, op wire.Opcode, rsv uint8, fin bool, n
 		Key:    key,
 		Length: uint64(n),
 	})
-}
-
-func (w *Writer) appendPayload(dst, payload []byte, key [4]byte) []byte {
-	dst = append(dst, payload...)
-	if w.masked {
-		wire.Mask(dst[len(dst)-len(payload):], key, 0)
-	}
-	return dst
 }

@@ -32,6 +32,8 @@ func TestAllocs(t *testing.T) {
 		AppendHeader(dst, Header{Fin: true, Opcode: Text, Masked: true, Length: 1 << 20})
 	})
 	budget(t, "Mask", 0, func() { Mask(payload, [4]byte{1, 2, 3, 4}, 1) })
+	room := make([]byte, 0, len(payload))
+	budget(t, "AppendMasked", 0, func() { AppendMasked(room, payload, [4]byte{1, 2, 3, 4}, 1) })
 	budget(t, "ParseClose", 0, func() { _, _, _ = ParseClose(body) })
 	budget(t, "AppendClose", 0, func() { AppendClose(dst, status.NormalClosure, "bye") })
 }

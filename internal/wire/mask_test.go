@@ -46,6 +46,38 @@ func TestMask(t *testing.T) {
 	}
 }
 
+// The same into other memory: with room behind what is there, without, and with too
+// little.
+func TestAppendMasked(t *testing.T) {
+	key := [4]byte{0x37, 0xFA, 0x21, 0x3D}
+	plain := randomBytes(8 + 200)
+	for n := range 201 {
+		for pos := range 4 {
+			for start := range 8 {
+				src, want := bytes.Clone(plain[start:start+n]), bytes.Clone(plain[start:start+n])
+				maskSlowly(want, key, pos)
+				for _, room := range []int{0, n / 2, n, n + 9} {
+					memory := bytes.Repeat([]byte{0xEE}, start+room+8)
+					got, next := AppendMasked(memory[:start:start+room], src, key, pos)
+					if len(got) != start+n || !bytes.Equal(got[start:], want) || next != (pos+n)%4 {
+						t.Fatalf("%d bytes behind %d, room for %d: position %d\n got %x\nwant %x", n, start, room, next, got, want)
+					}
+					if !bytes.Equal(src, plain[start:start+n]) {
+						t.Fatalf("%d bytes behind %d, room for %d: the source has changed", n, start, room)
+					}
+					behind := memory[start+room:]
+					if room >= n {
+						behind = memory[start+n:]
+					}
+					if bytes.Count(memory[:start], []byte{0xEE}) != start || bytes.Count(behind, []byte{0xEE}) != len(behind) {
+						t.Fatalf("%d bytes behind %d, room for %d: bytes around it have changed", n, start, room)
+					}
+				}
+			}
+		}
+	}
+}
+
 // A payload may be masked in pieces, cut anywhere.
 func TestMaskInPieces(t *testing.T) {
 	key := [4]byte{1, 2, 3, 4}
@@ -74,6 +106,13 @@ func FuzzMask(f *testing.F) {
 		pos, cut := int(pos8%4), int(cut16)%(len(b)+1)
 		plain, want := bytes.Clone(b), bytes.Clone(b)
 		maskSlowly(want, key, pos)
+
+		for _, room := range []int{0, len(b)} {
+			copied, next := AppendMasked(make([]byte, 0, room), b[:cut], key, pos)
+			if copied, _ = AppendMasked(copied, b[cut:], key, next); !bytes.Equal(copied, want) || !bytes.Equal(b, plain) {
+				t.Fatalf("copied with room for %d: got %x\nwant %x", room, copied, want)
+			}
+		}
 
 		next := Mask(b[:cut], key, pos)
 		if next = Mask(b[cut:], key, next); next != (pos+len(b))%4 {
