@@ -87,9 +87,11 @@ func dial(cfg Config, last byte) (fd int, err error) {
 			unix.Close(fd)
 		}
 	}()
-	unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, last}}); err != nil {
-		return 0, err
+	if last != 1 {
+		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+		if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, last}}); err != nil {
+			return 0, err
+		}
 	}
 	to := &unix.SockaddrInet4{Port: addr.Port}
 	copy(to.Addr[:], addr.IP.To4())
@@ -107,17 +109,9 @@ func dial(cfg Config, last byte) (fd int, err error) {
 	if _, err := unix.Write(fd, []byte(request+"\r\n")); err != nil {
 		return 0, err
 	}
-	var answer []byte
-	one := make([]byte, 1) // not a byte of what follows
-	for !bytes.HasSuffix(answer, []byte("\r\n\r\n")) {
-		n, err := unix.Read(fd, one)
-		if err != nil {
-			return 0, err
-		}
-		if n == 0 || len(answer) > 4096 {
-			return 0, fmt.Errorf("answer to the handshake: %q", answer)
-		}
-		answer = append(answer, one...)
+	answer, err := readAnswer(fd)
+	if err != nil {
+		return 0, err
 	}
 	if !bytes.HasPrefix(answer, []byte("HTTP/1.1 101 ")) {
 		return 0, fmt.Errorf("answer to the handshake: %q", answer)
@@ -126,4 +120,25 @@ func dial(cfg Config, last byte) (fd int, err error) {
 		return 0, fmt.Errorf("no compression was agreed upon: %q", answer)
 	}
 	return fd, unix.SetNonblock(fd, true)
+}
+
+// readAnswer reads an answer to a handshake, and not a byte of what follows.
+func readAnswer(fd int) ([]byte, error) {
+	buf := make([]byte, 4096)
+	for {
+		n, _, err := unix.Recvfrom(fd, buf, unix.MSG_PEEK)
+		if err != nil {
+			return nil, err
+		}
+		if head, _, ok := bytes.Cut(buf[:n], []byte("\r\n\r\n")); ok {
+			n, err := unix.Read(fd, buf[:len(head)+4])
+			return buf[:n], err
+		}
+		if n == 0 || n == len(buf) {
+			return nil, fmt.Errorf("answer to the handshake: %q", buf[:n])
+		}
+		if _, err := unix.Poll(nil, 1); err != nil && err != unix.EINTR { // what is peeked at stays, so that a read would not wait
+			return nil, err
+		}
+	}
 }
