@@ -2,6 +2,7 @@ package streamchannel_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/wschannel/wschannel/streamchannel"
@@ -98,23 +99,26 @@ func BenchmarkMessage(b *testing.B) {
 	}
 }
 
-// Messages that are bytes, in envelopes of either kind.
+// Messages that are bytes, through a Mux on each kind of carrier.
 func BenchmarkEnvelopes(b *testing.B) {
 	for name, carrier := range carriers {
-		b.Run(name, func(b *testing.B) {
-			near, far := carrier()
-			defer far.Close()
-			defer near.Close()
-			message := make([]byte, 100)
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := near.Default().Send(b.Context(), message); err != nil {
-					b.Fatal(err)
+		for _, size := range []int{100, 1 << 10, 16 << 10} {
+			b.Run(fmt.Sprintf("on=%s/size=%d", name, size), func(b *testing.B) {
+				near, far := carrier()
+				defer far.Close()
+				defer near.Close()
+				message := make([]byte, size)
+				b.SetBytes(int64(size))
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := near.Default().Send(b.Context(), message); err != nil {
+						b.Fatal(err)
+					}
+					if _, err := far.Default().Receive(b.Context()); err != nil {
+						b.Fatal(err)
+					}
 				}
-				if _, err := far.Default().Receive(b.Context()); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+			})
+		}
 	}
 }
