@@ -45,16 +45,21 @@ func TestPayloads(t *testing.T) {
 	}
 }
 
-// The reasons are for cells that exist: a heading with a slip would never be quoted.
+// The reasons are for what exists: a heading with a slip would never be quoted.
 func TestReasons(t *testing.T) {
 	text, err := os.ReadFile(reasonsFile)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var known []string
+	for _, c := range allCells() {
+		for _, e := range c.of() {
+			known = append(known, verdict{cell: c.name, who: e.name}.names()...)
+		}
+	}
 	for name, reason := range parseReasons(string(text)) {
-		known := slices.ContainsFunc(allCells(), func(c cell) bool { return c.name == name })
-		if !known {
-			t.Errorf("reasons for %q: there is no such cell", name)
+		if !slices.Contains(known, name) {
+			t.Errorf("reasons for %q: there is no such cell or contestant", name)
 		}
 		if reason == "" {
 			t.Errorf("%q: no reason", name)
@@ -130,15 +135,15 @@ func TestVerdictsOfIdle(t *testing.T) {
 // What is missed is written with the reason, once for cells that share it.
 func TestWriteTargets(t *testing.T) {
 	var out strings.Builder
-	reasons := parseReasons("# Reasons\n\nIntroduction.\n\n## small, text\n\nIt is slow.\n\n## idle\n\nIt is large.\n")
+	reasons := parseReasons("# Reasons\n\nIntroduction.\n\n## small, ours in text\n\nIt is slow.\n\n## theirs\n\nIt is old.\n\n## idle\n\nIt is large.\n")
 	writeTargets(&out, []verdict{
 		{small, "ours", "fast", "2.00", false}, {text, "ours", "fast", "2.00", false},
-		{broadcast, "ours", "fast", "2.00", false}, {idle, "ours", "small", "2.00", true},
+		{broadcast, "ours", "fast", "2.00", false}, {small, "theirs", "fast", "2.00", false}, {idle, "ours", "small", "2.00", true},
 	}, reasons)
 	for _, want := range []string{
-		"1 of 4 are met",
+		"1 of 5 are met",
 		"| small | ours | fast | 2.00 | MISSED |\n| text | ours | fast | 2.00 | MISSED |\n| broadcast |",
-		"\n**small, text.** It is slow.\n\n**broadcast.** No reason is known yet.\n",
+		"\n**ours in small, ours in text.** It is slow.\n\n**ours in broadcast.** No reason is known yet.\n\n**theirs in small.** It is old.\n",
 		"| idle | ours | small | 2.00 | met |",
 	} {
 		if !strings.Contains(out.String(), want) {

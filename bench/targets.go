@@ -23,9 +23,12 @@ func (v verdict) word() string {
 	return "MISSED"
 }
 
+// names are what a reason can be for: the closest first.
+func (v verdict) names() []string { return []string{v.who + " in " + v.cell, v.who, v.cell} }
+
 // stray is how many allocations for each message do not count: the runtime itself
 // allocates now and then.
-const stray = 0.05
+const stray = 0.1
 
 // verdicts holds what was measured against the targets. A target is left out if what
 // it needs was not measured.
@@ -128,8 +131,8 @@ func (b *bench) besidePeers(c cell, e contestant) []verdict {
 // all is measured again.
 const reasonsFile = "reasons.md"
 
-// parseReasons returns the text below each heading, which names cells, separated by
-// commas.
+// parseReasons returns the text below each heading, which names verdicts by
+// [verdict.names], separated by commas.
 func parseReasons(text string) map[string]string {
 	reasons := map[string]string{}
 	for _, section := range strings.Split("\n"+text, "\n## ")[1:] {
@@ -161,21 +164,24 @@ func writeTargets(out *strings.Builder, verdicts []verdict, reasons map[string]s
 		table(missed)
 		fmt.Fprintf(out, "\n### Why\n")
 		var order []string
-		cells := map[string][]string{}
+		where := map[string][]string{}
 		for _, v := range missed {
-			reason := reasons[v.cell]
-			if reason == "" {
-				reason = "No reason is known yet."
+			reason := "No reason is known yet."
+			for _, name := range v.names() {
+				if known := reasons[name]; known != "" {
+					reason = known
+					break
+				}
 			}
 			if !slices.Contains(order, reason) {
 				order = append(order, reason)
 			}
-			if !slices.Contains(cells[reason], v.cell) {
-				cells[reason] = append(cells[reason], v.cell)
+			if name := v.names()[0]; !slices.Contains(where[reason], name) {
+				where[reason] = append(where[reason], name)
 			}
 		}
 		for _, reason := range order {
-			fmt.Fprintf(out, "\n**%s.** %s\n", strings.Join(cells[reason], ", "), reason)
+			fmt.Fprintf(out, "\n**%s.** %s\n", strings.Join(where[reason], ", "), reason)
 		}
 	}
 	if len(met) > 0 {
