@@ -144,6 +144,7 @@ func upgrade(w http.ResponseWriter, r *http.Request, o *AcceptOptions, offer han
 		return nil, fmt.Errorf("wschannel: accept: %w", err)
 	}
 	c := newChannel(conn, true, protocol, set, early(rw.Reader), h)
+	c.limitSending(&o.Options)
 	c.engine.compress(o.Compression, agreed)
 	return c, nil
 }

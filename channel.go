@@ -41,11 +41,17 @@ type platform interface {
 	receive(ctx context.Context, dst []byte, commit func() bool) (Type, []byte, error)
 	nextReader(ctx context.Context) (Type, io.Reader, error)
 	send(ctx context.Context, t Type, data []byte) error
+	deliver(ctx context.Context, o outgoing) error // send of anything
+	sendNow(o outgoing) (taken bool, err error)    // if nothing has to be waited for
+	awaitTurn(ctx context.Context, turn <-chan struct{}) bool
+	mayNotSend(ctx context.Context) error // the end, or the error of ctx
 	nextWriter(ctx context.Context, t Type) (io.WriteCloser, error)
 	ping(ctx context.Context) (time.Duration, error)
 	buffered() int
 	agreed() string // the subprotocol
 	startClose(code status.Code, reason string) *CloseError
+	decide(end *CloseError) *CloseError // the end that stands
+	closeDecided()                      // does what was decided
 	closeNow()
 	settled() error // what went wrong with a local close
 	over() <-chan struct{}
@@ -143,8 +149,8 @@ func (c *Channel) CloseWith(code status.Code, reason string) error {
 // CloseNow hangs up: no close frame, no flushing, no waiting. The peer sees a
 // lost connection, and the channel ends with 1006 unless it was being closed
 // already. It always returns nil. A browser cannot hang up: there the peer sees
-// a close frame without a code, after what was accepted, and this side does not
-// wait for it.
+// a close frame without a code, after what it has accepted, and this side does
+// not wait for it.
 func (c *Channel) CloseNow() error {
 	c.engine.closeNow()
 	return nil

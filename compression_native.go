@@ -144,8 +144,3 @@ func (e *engine) endCompressed(sent bool, data []byte) {
 	}
 	e.message.release()
 }
-
-// sendPlain is send without compression.
-func (e *engine) sendPlain(ctx context.Context, t Type, data []byte) error {
-	return e.sendAs(ctx, wire.Opcode(t), 0, data)
-}

@@ -359,7 +359,7 @@ func TestPrepared(t *testing.T) {
 		}
 	}
 	all.Wait()
-	if n := len(m.compressed); n != 3 {
+	if n := len(m.forms.compressed); n != 3 {
 		t.Errorf("compressed %d times, for windows of 9, 12 and 15 bits", n)
 	}
 	for _, test := range []struct {

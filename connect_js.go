@@ -42,6 +42,7 @@ func FromJS(ctx context.Context, socket js.Value, o *Options) (*Channel, error) 
 	if err != nil {
 		return nil, &ConnectError{URL: url, Err: err}
 	}
+	c.limitSending(o)
 	return c, nil
 }
 
@@ -50,6 +51,7 @@ func connect(ctx context.Context, rawURL string, o *Options) (*Channel, error) {
 	if err != nil {
 		return nil, &ConnectError{URL: redacted(rawURL), Err: err}
 	}
+	c.limitSending(o)
 	return c, nil
 }
 

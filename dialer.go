@@ -147,6 +147,7 @@ func (d *Dialer) connect(ctx context.Context, rawURL string) (*Channel, *http.Re
 		return nil, resp, err
 	}
 	c := newChannel(conn, false, protocol, set, prefix, nil)
+	c.limitSending(&d.Options)
 	c.engine.compress(d.Compression, agreed)
 	c.engine.start()
 	return c, resp, nil

@@ -49,8 +49,9 @@
 // [Channel.Send], [Channel.SendText], [Channel.SendBinary] and
 // [Channel.NextWriter] send; any number of goroutines may. When they return nil
 // the message is accepted: it will leave in that order and before a close.
-// Sending waits while the peer is slow.
+// Sending waits while the peer is slow, unless a [Policy] says otherwise.
 //
+// A [Group] publishes the same messages to many channels, and waits for none.
 // [Compression] makes messages shorter if the peer agrees, and [Prepare] makes
 // one message ready for many channels.
 //

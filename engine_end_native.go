@@ -49,8 +49,10 @@ func (e *engine) finish(unclean error) {
 	e.clock.stop()
 	e.readWatch.release()
 	e.writeWatch.release()
-	e.outbox.takePending() // nobody will write it
 	e.nudge()
+	if q := e.queue.Load(); q != nil {
+		q.leaveGroups()
+	}
 	if onOver != nil {
 		onOver()
 	}
@@ -60,6 +62,16 @@ func (e *engine) finish(unclean error) {
 func (e *engine) hangUp(unclean error) {
 	e.finish(unclean)
 	e.cut()
+	e.dropUnsent()
+}
+
+// dropUnsent drops what nobody will write any more. Not before the transport is
+// closed: a close frame behind a gap would make it look as if all had come.
+func (e *engine) dropUnsent() {
+	e.outbox.takePending()
+	if q := e.queue.Load(); q != nil {
+		q.drop()
+	}
 }
 
 // lose ends the channel because its transport failed.
@@ -103,6 +115,13 @@ func (e *engine) startClose(code status.Code, reason string) *CloseError {
 	return nil
 }
 
+// closeDecided does the closing handshake for an end that this side has decided
+// because it cannot go on.
+func (e *engine) closeDecided() {
+	e.deafen()
+	go e.shakeHands(e.end.Load())
+}
+
 func (e *engine) closeNow() {
 	e.decide(&CloseError{Code: status.AbnormalClosure})
 	e.deafen()
@@ -115,7 +134,7 @@ var errHungUp = errors.New("hung up")
 // reads at once, for two ends that both write first must not block each other.
 // A peer that breaks the protocol meanwhile still gets our close frame.
 func (e *engine) shakeHands(end *CloseError) {
-	stop := e.boundClose()
+	stop := e.boundClose(end)
 	defer stop()
 	type outcome struct{ violation, err error }
 	drained := make(chan outcome, 1)
@@ -140,7 +159,7 @@ func (e *engine) shakeHands(end *CloseError) {
 
 // reply answers the peer's close frame, or tells the peer what it did wrong.
 func (e *engine) reply(end *CloseError) {
-	stop := e.boundClose()
+	stop := e.boundClose(end)
 	defer stop()
 	if err := e.writeClose(end); err != nil {
 		e.hangUp(err)
@@ -151,9 +170,17 @@ func (e *engine) reply(end *CloseError) {
 	e.linger(end.Cause != nil)
 }
 
-// boundClose hangs up when CloseTimeout has passed, unless stop is called.
-func (e *engine) boundClose() (stop func()) {
+// closeAtLast is how long the peer is waited for where CloseTimeout is none, and
+// that cannot be meant.
+const closeAtLast = 5 * time.Second
+
+// boundClose hangs up when CloseTimeout has passed, unless stop is called. A peer
+// that is too slow is not waited for without a limit.
+func (e *engine) boundClose(end *CloseError) (stop func()) {
 	timeout := e.set.closeTimeout
+	if timeout == 0 && end.slow() {
+		timeout = closeAtLast
+	}
 	if timeout == 0 {
 		return func() {}
 	}
@@ -238,7 +265,7 @@ func (e *engine) linger(failing bool) {
 	defer conn.Close()
 	timeout := e.set.closeTimeout
 	if timeout == 0 {
-		timeout = 5 * time.Second
+		timeout = closeAtLast
 	}
 	defer time.AfterFunc(timeout, e.cut).Stop()
 	if e.server || failing {

@@ -43,7 +43,8 @@ type engine struct {
 	arrived chan struct{}  // there is something new in the inbox
 	stream  *messageReader // the reader that was returned last
 
-	message right // to send one, from its beginning to its end
+	message right                     // to send one, from its beginning to its end
+	queue   atomic.Pointer[sendQueue] // nil if all sends may wait
 }
 
 // A handler is a listener to one kind of event.
@@ -151,8 +152,8 @@ func (e *engine) decide(end *CloseError) *CloseError {
 // in good order, if so.
 func (e *engine) finish(unclean error) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	if e.finished {
+		e.mu.Unlock()
 		return
 	}
 	e.finished = true
@@ -161,6 +162,11 @@ func (e *engine) finish(unclean error) {
 		e.closeTimer.Stop()
 	}
 	close(e.done)
+	e.mu.Unlock()
+	if q := e.queue.Load(); q != nil {
+		q.leaveGroups()
+		q.drop()
+	}
 }
 
 // deafen drops what was not received.
@@ -194,6 +200,14 @@ func (e *engine) fail(code status.Code, reason string, cause error) {
 	}
 }
 
+// closeDecided does the closing handshake for an end that this side has decided
+// because it cannot go on.
+func (e *engine) closeDecided() {
+	e.deafen()
+	end := e.end.Load()
+	e.shakeHands(end.Code, end.Reason)
+}
+
 // private is what is added to a code that scripts must not send.
 const private = 3000
 
@@ -201,13 +215,43 @@ const private = 3000
 // sent. There is no way to cut it short, so the channel does not wait for it
 // longer than CloseTimeout.
 func (e *engine) shakeHands(code status.Code, reason string) {
-	if timeout := e.set.closeTimeout; timeout > 0 {
+	timeout := e.set.closeTimeout
+	if timeout == 0 && e.end.Load().slow() {
+		timeout = closeAtLast
+	}
+	if timeout > 0 {
 		e.mu.Lock()
 		if !e.finished {
 			e.closeTimer = time.AfterFunc(timeout, func() { e.finish(late(timeout)) })
 		}
 		e.mu.Unlock()
 	}
+	q := e.queue.Load()
+	if q == nil {
+		e.closeSocket(code, reason)
+		return
+	}
+	if rested := q.seal(); rested != nil {
+		go func() { // nothing here may wait for others
+			select {
+			case <-rested:
+			case <-e.done:
+			}
+			e.flushQueue(q)
+			e.closeSocket(code, reason)
+		}()
+		return
+	}
+	e.flushQueue(q)
+	e.closeSocket(code, reason)
+}
+
+// closeAtLast is how long the peer is waited for where CloseTimeout is none, and
+// that cannot be meant.
+const closeAtLast = 5 * time.Second
+
+// closeSocket begins the platform's closing handshake.
+func (e *engine) closeSocket(code status.Code, reason string) {
 	err := try(func() {
 		switch {
 		case code == status.NoStatusReceived:

@@ -79,7 +79,8 @@ type engine struct {
 	keepalive keepalive
 	clock     alarmClock
 
-	compression *compression // nil if messages are not compressed
+	compression *compression              // nil if messages are not compressed
+	queue       atomic.Pointer[sendQueue] // nil if all sends may wait
 
 	// What is small stands together, so that an idle channel is small.
 	claimed   atomic.Bool // there is a receiver, a listener may be in its callback

@@ -62,7 +62,8 @@ type CloseError struct {
 	// Remote says that the peer closed first.
 	Remote bool
 	// Cause is why a channel ended that neither side had closed: a
-	// *ProtocolError if the peer broke a rule, the error of the transport, or
+	// *ProtocolError if the peer broke a rule, a *SlowPeerError if it was too
+	// slow for the channel's Policy, the error of the transport, or
 	// os.ErrDeadlineExceeded for a peer that is dead. It is nil otherwise.
 	Cause error
 }

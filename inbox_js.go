@@ -24,9 +24,6 @@ type received struct {
 
 func (m *received) size() int { return len(m.data) + messageOverhead }
 
-// messageOverhead is how many bytes a waiting message costs beside its data.
-const messageOverhead = 64
-
 // fits reports whether there is room for a message of n bytes. An empty inbox
 // takes any, so that a message within its own limit can always be received.
 func (b *inbox) fits(n, limit int) bool {

@@ -25,7 +25,8 @@ const streamCloseTimeout = 5 * time.Second
 //
 // What is read are the payloads of the peer's messages, text or binary, one
 // behind the other. What is written goes out in binary messages of at most
-// 64 KiB, cut as it comes: one Write is not one message.
+// 64 KiB, cut as it comes: one Write is not one message. So none may be missing:
+// a channel with a [Policy] that drops or refuses messages is of no use here.
 //
 // Deadlines harm nothing: a Read or a Write that has timed out can be repeated.
 // For that, Write does not wait for the transport but for room in a buffer of

@@ -66,6 +66,7 @@ func New(rwc io.ReadWriteCloser, role Role, o *StreamOptions) *Channel {
 		panic("wschannel: " + err.Error())
 	}
 	c := newChannel(rwc, role == RoleServer, o.Protocol, o.settings(), o.Buffered, nil)
+	c.limitSending(&o.Options)
 	c.engine.compress(o.Compression, o.Compression.wanted())
 	c.engine.start()
 	return c

@@ -48,6 +48,21 @@ type Options struct {
 	// Default: 16 MiB.
 	InboundQueue int
 
+	// WhenFull is what Send does when the peer is too slow for it: see [Policy].
+	// With any but Block, a message that the transport does not take at once
+	// waits in a send queue, and WhenFull says what is done when that is full
+	// too. NextWriter and its writers wait all the same. A peer that takes
+	// nothing at all is lost after WriteTimeout, whatever the policy.
+	// Default: Block.
+	WhenFull Policy
+
+	// SendQueue is how many bytes of messages may wait in that queue, beside
+	// what the transport holds. Each message counts 64 bytes more than its data,
+	// and one that finds none waiting always fits; with a negative value no more
+	// than that one ever waits. It applies to publications of a [Group], too.
+	// Default: 256 KiB.
+	SendQueue int
+
 	// HandshakeTimeout bounds [Connect], from the look-up of the name to the
 	// server's answer. Servers have ReadHeaderTimeout of http.Server for it.
 	// Default: 10 s.

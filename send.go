@@ -9,7 +9,8 @@ import (
 	"github.com/wschannel/wschannel/internal/wire"
 )
 
-// Send sends a message, and waits until it is accepted or ctx is done. A nil
+// Send sends a message, and waits until it is accepted or ctx is done; with
+// WhenFull of [Options] it does not wait for the peer, see [Policy]. A nil
 // error means that the message is accepted in order, before all that is sent
 // later and before a close; it does not mean that the peer has received it.
 // m.Data is not kept after the call.
@@ -25,6 +26,9 @@ import (
 func (c *Channel) Send(ctx context.Context, m Message) error {
 	if err := checkMessage(m.Type, m.Data); err != nil {
 		return err
+	}
+	if q := c.engine.queue.Load(); q != nil {
+		return q.send(ctx, outgoing{Message: m})
 	}
 	return c.engine.send(ctx, m.Type, m.Data)
 }
@@ -60,7 +64,19 @@ func (c *Channel) NextWriter(ctx context.Context, t Type) (io.WriteCloser, error
 	if err := checkMessage(t, nil); err != nil {
 		return nil, err
 	}
-	return c.engine.nextWriter(ctx, t)
+	q := c.engine.queue.Load()
+	if q == nil {
+		return c.engine.nextWriter(ctx, t)
+	}
+	waited, err := q.takeTurn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w, err := c.engine.nextWriter(ctx, t)
+	if waited {
+		q.passTurn()
+	}
+	return w, err
 }
 
 // Ping sends a ping and waits for the peer's pong (RFC 6455 §5.5.2). It returns
@@ -74,9 +90,15 @@ func (c *Channel) Ping(ctx context.Context) (time.Duration, error) {
 }
 
 // Buffered returns how many bytes, framing included, wait to be taken by the
-// transport. It is a glimpse: use it to see that a peer is slow, not to decide
+// transport, and in the send queue. It is a glimpse: use it to see that a peer is slow, not to decide
 // whether Send would block.
-func (c *Channel) Buffered() int { return c.engine.buffered() }
+func (c *Channel) Buffered() int {
+	n := c.engine.buffered()
+	if q := c.engine.queue.Load(); q != nil {
+		n += q.waiting()
+	}
+	return n
+}
 
 // checkMessage refuses what must not be sent.
 func checkMessage(t Type, data []byte) error {

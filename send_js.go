@@ -64,11 +64,17 @@ func (e *engine) post(ctx context.Context, t Type, data []byte) error {
 	if err := e.awaitRoom(ctx); err != nil {
 		return err
 	}
+	return e.hand(t, data)
+}
+
+// hand gives a message to the platform.
+func (e *engine) hand(t Type, data []byte) error {
 	err := try(func() { messageToJS(e.socket, e.sender, t, data) })
 	if err != nil {
 		e.lose(err)
+		return e.end.Load()
 	}
-	if isClosed(e.ended) {
+	if isClosed(e.ended) && e.socket.Get("readyState").Int() != open {
 		return e.end.Load() // the platform drops what is sent after a close
 	}
 	return nil

@@ -51,18 +51,23 @@ func (e *engine) sendAs(ctx context.Context, op wire.Opcode, rsv uint8, data []b
 // sendable returns why nothing can be sent, in the order of errors of the
 // contract: the channel's end, then ctx.
 func (e *engine) sendable(ctx context.Context) error {
-	// Looked at first, so that it does not win over an end that was before.
-	err := ctx.Err()
-	if e.is(decided) {
-		return e.end.Load()
-	}
-	if err != nil {
+	if err := e.mayNotSend(ctx); err != nil {
 		return err
 	}
 	if e.writeError.Load() != nil {
 		return e.afterFailure()
 	}
 	return nil
+}
+
+// mayNotSend is sendable that waits for nothing.
+func (e *engine) mayNotSend(ctx context.Context) error {
+	// Looked at first, so that it does not win over an end that was before.
+	err := ctx.Err()
+	if e.is(decided) {
+		return e.end.Load()
+	}
+	return err
 }
 
 // acquire is sendable, and takes a right.
@@ -245,10 +250,25 @@ func (e *engine) closeSent() bool {
 
 // writeClose writes the close frame for end, behind all that was accepted.
 func (e *engine) writeClose(end *CloseError) error {
+	q := e.queue.Load()
+	if q != nil {
+		if rested := q.seal(); rested != nil {
+			select {
+			case <-rested:
+			case <-e.when(finished):
+				return errHungUp
+			}
+		}
+	}
 	if !e.obtain(context.Background(), &e.frame, finished) {
 		return errHungUp
 	}
 	defer e.frame.release()
+	if q != nil && e.writeError.Load() == nil {
+		if err := e.flushQueue(q); err != nil {
+			return err
+		}
+	}
 	buf := e.outbox.shutOff()
 	if cause := e.writeError.Load(); cause != nil {
 		return *cause
