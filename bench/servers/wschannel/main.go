@@ -16,7 +16,7 @@ func main() {
 	serve.Main([]string{"receive", "append", "view", "accept"}, start)
 }
 
-var members serve.Members[*wschannel.Channel]
+var group wschannel.Group
 
 func start(l net.Listener, o serve.Options) {
 	options := wschannel.AcceptOptions{Options: wschannel.Options{MessageLimit: serve.MessageLimit}}
@@ -76,26 +76,22 @@ func view(ctx context.Context, c *wschannel.Channel) {
 }
 
 func broadcast(ctx context.Context, c *wschannel.Channel) {
-	members.Join(c)
-	defer members.Leave(c)
+	group.Join(c)
 	for m, err := range c.Messages(ctx) {
 		if err != nil {
 			return
 		}
-		sendToAll(ctx, m)
+		publish(m)
 	}
 }
 
 func broadcastView(ctx context.Context, c *wschannel.Channel) {
-	members.Join(c)
-	c.ListenView(func(v wschannel.View) { sendToAll(ctx, wschannel.Message(v)) }, func(error) { members.Leave(c) })
+	group.Join(c)
+	c.ListenView(func(v wschannel.View) { publish(wschannel.Message(v)) }, nil)
 }
 
-func sendToAll(ctx context.Context, m wschannel.Message) {
-	p, err := wschannel.Prepare(m)
-	if err != nil {
+func publish(m wschannel.Message) {
+	if err := group.Publish(m); err != nil {
 		log.Print(err)
-		return
 	}
-	members.Each(func(c *wschannel.Channel) { c.SendPrepared(ctx, p) })
 }
