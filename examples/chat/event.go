@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // The subprotocols. A client that offers none gets the lines.
 const (
@@ -26,6 +29,15 @@ type event struct {
 	ID     string    `json:"id,omitempty"` // of the post that was said
 	Text   string    `json:"text,omitempty"`
 	Time   time.Time `json:"time"`
+}
+
+// json is the event as a page gets it.
+func (e event) json() string {
+	text, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // there is nothing in it that could not be
+	}
+	return string(text)
 }
 
 // A post is what a member says. A client that cannot know whether a post has

@@ -10,16 +10,9 @@ import (
 	"github.com/wschannel/wschannel/streamchannel"
 )
 
-// lines makes the channel of a terminal of one of texts.
-func lines(ch streamchannel.Channel[string, string]) streamchannel.Channel[post, event] {
-	return streamchannel.Transform(ch,
-		streamchannel.Map(func(line string) (post, error) { return post{Text: line}, nil }),
-		streamchannel.Stateful(func() (func(event, func(string)) error, func(func(string))) {
-			return func(e event, emit func(string)) error {
-				e.lines(emit)
-				return nil
-			}, nil
-		}))
+// lines receives posts from a terminal: each line that is typed is one.
+func lines(ch streamchannel.Channel[string, string]) streamchannel.Stream[post] {
+	return streamchannel.TransformStream(ch, streamchannel.Map(func(line string) (post, error) { return post{Text: line}, nil }))
 }
 
 // lines tells an event to somebody who reads it.

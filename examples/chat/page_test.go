@@ -23,6 +23,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/wschannel/wschannel/status"
 )
 
 var update = flag.Bool("update", false, "draw picture.png anew")
@@ -100,7 +102,7 @@ func TestPageComesBackByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.mu.Lock()
-	c.rooms["lobby"].members[0].remove(tooSlow)
+	go c.rooms["lobby"].members[0].ch.CloseWith(status.TryAgainLater, "as if it was too slow")
 	c.mu.Unlock()
 	ada.wait(connected + ` && !document.getElementById("old")`)
 	ada.wait(says("before"))
@@ -222,12 +224,7 @@ func TestPicture(t *testing.T) {
 	c.now = func() time.Time { return clock }
 	host := startChat(t, c)
 
-	member := func(name string) *member {
-		m := &member{name: name, expel: func(reason) {}}
-		c.join("lobby", m)
-		return m
-	}
-	grace, ken := member("Grace"), member("Ken")
+	grace, ken := enter(t, c, "lobby", "Grace", "").member, enter(t, c, "lobby", "Ken", "").member
 	c.say(grace, post{Text: "Good morning! Is the new build out?"})
 	c.say(ken, post{Text: "It is, I am testing it."})
 	ada := b.open("http://" + host + "/lobby?name=Ada")

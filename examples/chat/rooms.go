@@ -3,22 +3,35 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/wschannel/wschannel"
+	"github.com/wschannel/wschannel/status"
 )
 
 // The limits of rooms and members.
 const (
-	maxRecent = 50  // what was said last, for who joins
-	maxQueue  = 128 // events that wait for a member to take them
-	maxEmpty  = 100 // rooms that are kept though nobody is there
+	maxRecent = 50        // what was said last, for who joins
+	maxQueue  = 256 << 10 // bytes that wait for a member to take them: more than all of that
+	maxEmpty  = 100       // rooms that are kept though nobody is there
 )
 
-// A chat is all the rooms. One lock is enough for them, for nothing is sent
-// while it is held: an event is put into the queue of each member, which the
-// member's own goroutine sends from.
+// memberOptions are those of each member's channel. Sending to a member never
+// waits: who does not take what is said, for so long that the queue is full, is
+// closed, and gets the last of it on coming back.
+var memberOptions = wschannel.Options{
+	Protocols:    []string{jsonProtocol, linesProtocol},
+	MessageLimit: 8 << 10,
+	WhenFull:     wschannel.CloseTryAgainLater,
+	SendQueue:    maxQueue,
+}
+
+// A chat is all the rooms. One lock is enough for them, for nothing that is done
+// while it is held waits for anybody.
 type chat struct {
 	now func() time.Time
 
@@ -26,34 +39,25 @@ type chat struct {
 	rooms map[string]*room
 }
 
-// A room is there from its first member on.
+// A room is there from its first member on. An event is sent to each of two
+// groups in the form that its members understand.
 type room struct {
-	name    string
-	members []*member // in the order in which they came
-	recent  []event
+	name      string
+	members   []*member // in the order in which they came
+	pages     wschannel.Group
+	terminals wschannel.Group
+	recent    []event
 }
 
 // A member is somebody in a room.
 type member struct {
-	name  string
-	tab   string // the browser's page, which nobody else knows; "" in terminals
-	echo  bool   // what they say themselves comes back to them
-	room  *room
-	queue chan event
-
-	// expel closes the member's channel without waiting for that, for being too
-	// slow or for having come again. Events for who was expelled are dropped.
-	expel    func(why reason)
-	expelled bool
+	name string
+	tab  string // the browser's page, which nobody else knows; "" in terminals
+	page bool   // they get events as JSON, and what they say themselves too; in terminals not
+	ch   *wschannel.Channel
+	room *room
+	gone bool // replaced by a newer connection of the same tab
 }
-
-// A reason is why a member's channel is closed.
-type reason int
-
-const (
-	tooSlow reason = iota
-	cameAgain
-)
 
 func newChat() *chat {
 	return &chat{now: time.Now, rooms: map[string]*room{}}
@@ -72,11 +76,10 @@ func (c *chat) join(name string, m *member) {
 		c.sweep()
 	}
 	m.room = r
-	m.queue = make(chan event, maxQueue)
 	old := slices.IndexFunc(r.members, func(other *member) bool { return m.tab != "" && other.tab == m.tab })
 	if old >= 0 {
 		m.name = r.members[old].name
-		r.members[old].remove(cameAgain)
+		r.members[old].replaced()
 		r.members[old] = m
 	} else {
 		m.name = r.free(m.name)
@@ -84,8 +87,9 @@ func (c *chat) join(name string, m *member) {
 	}
 	m.tell(event{Kind: welcome, Room: r.name, Name: m.name, People: r.people(), Recent: slices.Clone(r.recent), Time: c.now()})
 	if old < 0 {
-		r.tell(event{Kind: joined, Name: m.name, People: r.people(), Time: c.now()}, m)
+		r.tell(event{Kind: joined, Name: m.name, People: r.people(), Time: c.now()})
 	}
+	m.audience().Join(m.ch)
 }
 
 // leave takes m out of its room.
@@ -98,7 +102,8 @@ func (c *chat) leave(m *member) {
 		return // replaced
 	}
 	r.members = slices.Delete(r.members, i, i+1)
-	r.tell(event{Kind: left, Name: m.name, People: r.people(), Time: c.now()}, nil)
+	m.audience().Leave(m.ch)
+	r.tell(event{Kind: left, Name: m.name, People: r.people(), Time: c.now()})
 	c.sweep()
 }
 
@@ -111,7 +116,7 @@ func (c *chat) say(m *member, p post) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := m.room
-	if m.expelled || p.ID != "" && slices.ContainsFunc(r.recent, func(e event) bool { return e.ID == p.ID && e.Name == m.name }) {
+	if m.gone || p.ID != "" && slices.ContainsFunc(r.recent, func(e event) bool { return e.ID == p.ID && e.Name == m.name }) {
 		return
 	}
 	e := event{Kind: said, Name: m.name, ID: p.ID, Text: text, Time: c.now()}
@@ -119,11 +124,11 @@ func (c *chat) say(m *member, p post) {
 		r.recent = slices.Delete(r.recent, 0, 1)
 	}
 	r.recent = append(r.recent, e)
-	except := m
-	if m.echo {
-		except = nil
+	if m.page {
+		r.tell(e)
+	} else {
+		r.tell(e, m.ch)
 	}
-	r.tell(e, except)
 }
 
 // sweep drops rooms that nobody is in, if there are too many of them.
@@ -161,31 +166,39 @@ func (r *room) free(name string) string {
 	return name
 }
 
-func (r *room) tell(e event, except *member) {
-	for _, m := range r.members {
-		if m != except {
-			m.tell(e)
-		}
-	}
+// tell tells an event to all members but those of except.
+func (r *room) tell(e event, except ...*wschannel.Channel) {
+	r.pages.Publish(text(e.json()), except...)
+	e.lines(func(line string) { r.terminals.Publish(text(line), except...) })
 }
 
-// tell queues an event. It never waits: who does not take what is said, for so
-// long that the queue is full, is expelled, and gets the last of it on coming
-// back.
+// tell tells an event to m alone.
 func (m *member) tell(e event) {
-	if m.expelled {
-		return
-	}
-	select {
-	case m.queue <- e:
-	default:
-		m.remove(tooSlow)
+	send := func(s string) { m.ch.SendText(context.Background(), s) } // its end shows where it is received from
+	if m.page {
+		send(e.json())
+	} else {
+		e.lines(send)
 	}
 }
 
-func (m *member) remove(why reason) {
-	if !m.expelled {
-		m.expelled = true
-		m.expel(why)
+// audience is the group of the room that m belongs to.
+func (m *member) audience() *wschannel.Group {
+	if m.page {
+		return &m.room.pages
 	}
+	return &m.room.terminals
+}
+
+// replaced ends the connection of a tab that has come again. A client must not
+// come back after that, and package reconnect does not.
+func (m *member) replaced() {
+	m.gone = true
+	m.audience().Leave(m.ch)
+	// This waits for the other side, and nobody here waits for that.
+	go m.ch.CloseWith(status.NormalClosure, "connected again")
+}
+
+func text(s string) wschannel.Message {
+	return wschannel.Message{Type: wschannel.Text, Data: []byte(s)}
 }

@@ -3,130 +3,146 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/wschannel/wschannel"
+	"github.com/wschannel/wschannel/status"
 )
 
-// enter lets somebody join and returns them; closed collects who is expelled.
-func enter(c *chat, room, name, tab string, closed *[]string) *member {
-	m := &member{name: name, tab: tab, echo: true}
-	m.expel = func(why reason) {
-		code, _ := why.code()
-		*closed = append(*closed, fmt.Sprintf("%s %d", m.name, code))
-	}
-	c.join(room, m)
-	return m
+// A guest is a member, and what they have heard.
+type guest struct {
+	*member
+	far   *wschannel.Channel
+	mu    sync.Mutex
+	heard []string
 }
 
-// heard empties the queue of a member, and returns it in short.
-func heard(m *member) []string {
-	var all []string
-	for len(m.queue) > 0 {
-		e := <-m.queue
-		all = append(all, strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Kind, e.Name, e.Text)))
-	}
-	return all
+// enter lets somebody join over a pipe: a page if there is a tab.
+func enter(t *testing.T, c *chat, room, name, tab string) *guest {
+	near, far := net.Pipe()
+	o := &wschannel.StreamOptions{Options: memberOptions}
+	g := &guest{far: wschannel.New(near, wschannel.RoleClient, nil)}
+	g.member = &member{name: name, tab: tab, page: tab != "", ch: wschannel.New(far, wschannel.RoleServer, o)}
+	t.Cleanup(func() { g.far.CloseNow(); g.ch.CloseNow() })
+	go g.listen(t.Context())
+	c.join(room, g.member)
+	return g
 }
 
-func wantHeard(t *testing.T, m *member, want ...string) {
+func (g *guest) listen(ctx context.Context) {
+	for m := range g.far.Messages(ctx) {
+		g.mu.Lock()
+		g.heard = append(g.heard, string(m.Data))
+		g.mu.Unlock()
+	}
+}
+
+// hears is what somebody has heard since the last call: an event in short, or the
+// line without the time.
+func (g *guest) hears(t *testing.T, want ...string) {
 	t.Helper()
-	if got := heard(m); !slices.Equal(got, want) {
-		t.Errorf("%s has heard %q; want %q", m.name, got, want)
+	synctest.Wait()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, text := range g.heard {
+		if g.page {
+			var e event
+			if err := json.Unmarshal([]byte(text), &e); err != nil {
+				t.Fatal(err)
+			}
+			g.heard[i] = strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Kind, e.Name, e.Text))
+		} else if _, said, ok := strings.Cut(text, " "); ok && text[0] != '*' {
+			g.heard[i] = said
+		}
 	}
+	if !slices.Equal(g.heard, want) {
+		t.Errorf("%s has heard %q; want %q", g.name, g.heard, want)
+	}
+	g.heard = nil
 }
 
 func TestRoom(t *testing.T) {
-	c := newChat()
-	var closed []string
-	ada := enter(c, "lobby", "Ada", "", &closed)
-	bob := enter(c, "lobby", "Bob", "", &closed)
-	eve := enter(c, "cellar", "Eve", "", &closed)
-	c.say(bob, post{Text: "  hello\n\x1b[31mthere "})
-	c.say(bob, post{Text: " \t "})
-	bob.echo = false
-	c.say(bob, post{Text: "quietly"})
-	c.leave(bob)
-	wantHeard(t, ada, "welcome Ada", "joined Bob", "said Bob hello [31mthere", "said Bob quietly", "left Bob")
-	wantHeard(t, bob, "welcome Bob", "said Bob hello [31mthere")
-	wantHeard(t, eve, "welcome Eve")
+	synctest.Test(t, func(t *testing.T) {
+		c := newChat()
+		ada := enter(t, c, "lobby", "Ada", "a")
+		bob := enter(t, c, "lobby", "Bob", "b")
+		cyd := enter(t, c, "lobby", "Cyd", "") // in a terminal
+		eve := enter(t, c, "cellar", "Eve", "e")
+		c.say(bob.member, post{Text: "  hello\n\x1b[31mthere "})
+		c.say(bob.member, post{Text: " \t "})
+		c.say(cyd.member, post{Text: "quietly"})
+		c.leave(bob.member)
+		ada.hears(t, "welcome Ada", "joined Bob", "joined Cyd", "said Bob hello [31mthere", "said Cyd quietly", "left Bob")
+		bob.hears(t, "welcome Bob", "joined Cyd", "said Bob hello [31mthere", "said Cyd quietly")
+		cyd.hears(t, "* you are Cyd in lobby; here: Ada, Bob", "Bob: hello [31mthere", "* Bob has left")
+		eve.hears(t, "welcome Eve")
 
-	late := enter(c, "lobby", "Late", "", &closed)
-	e := <-late.queue
-	if e.Room != "lobby" || !slices.Equal(e.People, []string{"Ada", "Late"}) || len(e.Recent) != 2 || e.Recent[1].Text != "quietly" {
-		t.Errorf("who is late gets %+v", e)
-	}
-	if closed != nil {
-		t.Errorf("expelled: %q", closed)
-	}
+		late := enter(t, c, "lobby", "Late", "")
+		late.hears(t, "Bob: hello [31mthere", "Cyd: quietly", "* you are Late in lobby; here: Ada, Cyd")
+	})
 }
 
 func TestNames(t *testing.T) {
-	c := newChat()
-	var closed, got []string
-	for _, name := range []string{"Ada", "", "Ada", "", "Ada 2", "Ada"} {
-		got = append(got, enter(c, "lobby", name, "", &closed).name)
-	}
-	if want := []string{"Ada", "guest 1", "Ada 2", "guest 2", "Ada 2 2", "Ada 3"}; !slices.Equal(got, want) {
-		t.Errorf("they are called %q; want %q", got, want)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c := newChat()
+		var got []string
+		for _, name := range []string{"Ada", "", "Ada", "", "Ada 2", "Ada"} {
+			got = append(got, enter(t, c, "lobby", name, "").name)
+		}
+		if want := []string{"Ada", "guest 1", "Ada 2", "guest 2", "Ada 2 2", "Ada 3"}; !slices.Equal(got, want) {
+			t.Errorf("they are called %q; want %q", got, want)
+		}
+	})
 }
 
 func TestTabComesBack(t *testing.T) {
-	c := newChat()
-	var closed []string
-	bob := enter(c, "lobby", "Bob", "", &closed)
-	old := enter(c, "lobby", "Ada", "tab", &closed)
-	c.say(old, post{ID: "1", Text: "once"})
-	again := enter(c, "lobby", "Ada", "tab", &closed)
-	c.say(again, post{ID: "1", Text: "once"})
-	c.say(again, post{ID: "2", Text: "twice"})
-	c.say(old, post{ID: "3", Text: "from the past"})
-	c.leave(old)
-	wantHeard(t, bob, "welcome Bob", "joined Ada", "said Ada once", "said Ada twice")
-	wantHeard(t, again, "welcome Ada", "said Ada twice")
-	if !slices.Equal(closed, []string{"Ada 1000"}) {
-		t.Errorf("expelled: %q", closed)
-	}
-	c.leave(again)
-	wantHeard(t, bob, "left Ada")
-}
-
-func TestQueueIsBounded(t *testing.T) {
-	c := newChat()
-	var closed []string
-	slow := enter(c, "lobby", "Slow", "", &closed)
-	<-slow.queue
-	ada := enter(c, "lobby", "Ada", "", &closed)
-	for i := range 2 * maxQueue {
-		c.say(ada, post{Text: fmt.Sprint(i)})
-		if len(heard(ada)) == 0 {
-			t.Fatalf("message %d has not come", i)
+	synctest.Test(t, func(t *testing.T) {
+		c := newChat()
+		bob := enter(t, c, "lobby", "Bob", "other")
+		old := enter(t, c, "lobby", "Ada", "tab")
+		c.say(old.member, post{ID: "1", Text: "once"})
+		again := enter(t, c, "lobby", "Ada", "tab")
+		c.say(again.member, post{ID: "1", Text: "once"})
+		c.say(again.member, post{ID: "2", Text: "twice"})
+		c.say(old.member, post{ID: "3", Text: "from the past"})
+		c.leave(old.member)
+		bob.hears(t, "welcome Bob", "joined Ada", "said Ada once", "said Ada twice")
+		old.hears(t, "welcome Ada", "said Ada once")
+		again.hears(t, "welcome Ada", "said Ada twice")
+		if <-old.far.Done(); old.far.CloseCode() != status.NormalClosure {
+			t.Errorf("the old connection has ended with %v", old.far.Err())
 		}
-	}
-	if got := heard(slow); len(got) != maxQueue || got[0] != "joined Ada" || got[1] != "said Ada 0" {
-		t.Errorf("who is slow gets %d events: %.2q …", len(got), got)
-	}
-	if !slices.Equal(closed, []string{"Slow 1013"}) {
-		t.Errorf("expelled: %q", closed)
-	}
-	if n := len(c.rooms["lobby"].recent); n != maxRecent {
-		t.Errorf("%d messages are kept", n)
-	}
+		c.leave(again.member)
+		bob.hears(t, "left Ada")
+	})
 }
 
-func TestEmptyRoomsAreBounded(t *testing.T) {
-	c := newChat()
-	var closed []string
-	kept := enter(c, "kept", "Ada", "", &closed)
-	for i := range 2 * maxEmpty {
-		c.leave(enter(c, fmt.Sprintf("room-%d", i), "Bob", "", &closed))
-	}
-	if n := len(c.rooms); n != maxEmpty+1 || c.rooms["kept"] != kept.room {
-		t.Errorf("%d rooms are kept", n)
-	}
+func TestWhatIsKeptIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChat()
+		kept := enter(t, c, "kept", "Ada", "")
+		for i := range 2 * maxRecent {
+			c.say(kept.member, post{Text: fmt.Sprint(i)})
+		}
+		if n := len(kept.room.recent); n != maxRecent || kept.room.recent[n-1].Text != fmt.Sprint(2*maxRecent-1) {
+			t.Errorf("%d messages are kept, up to %+v", n, kept.room.recent[n-1])
+		}
+		for i := range 2 * maxEmpty {
+			c.leave(enter(t, c, fmt.Sprintf("room-%d", i), "Bob", "").member)
+		}
+		if n := len(c.rooms); n != maxEmpty+1 || c.rooms["kept"] != kept.room {
+			t.Errorf("%d rooms are kept", n)
+		}
+	})
 }
 
 func TestClean(t *testing.T) {

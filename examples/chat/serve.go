@@ -28,10 +28,7 @@ func (c *chat) server() *wschannel.Server {
 			}
 			return context.WithValue(r.Context(), visitorKey{}, v), nil
 		},
-		AcceptOptions: wschannel.AcceptOptions{Options: wschannel.Options{
-			Protocols:    []string{jsonProtocol, linesProtocol},
-			MessageLimit: 8 << 10,
-		}},
+		AcceptOptions: wschannel.AcceptOptions{Options: memberOptions},
 		Handler: func(ctx context.Context, ch *wschannel.Channel) {
 			c.serve(ctx, ch, ctx.Value(visitorKey{}).(visitor))
 		},
@@ -40,20 +37,14 @@ func (c *chat) server() *wschannel.Server {
 
 // serve is one member's stay. It ends with the channel.
 func (c *chat) serve(ctx context.Context, ch *wschannel.Channel, v visitor) {
-	link := lines(ch.TextChannel())
-	if ch.Protocol() == jsonProtocol {
-		link = streamchannel.JSON[post, event](ch.TextChannel(), nil)
-	}
-	m := &member{name: v.name, tab: v.tab, echo: ch.Protocol() == jsonProtocol}
-	m.expel = func(why reason) {
-		// This waits for the other side, and nobody here waits for that.
-		go ch.CloseWith(why.code())
+	m := &member{name: v.name, tab: v.tab, page: ch.Protocol() == jsonProtocol, ch: ch}
+	posts := lines(ch.TextChannel())
+	if m.page {
+		posts = streamchannel.JSON[post, event](ch.TextChannel(), nil)
 	}
 	c.join(v.room, m)
 	defer c.leave(m)
-	// The server ends ctx when this returns, and so this goroutine.
-	go m.send(ctx, link)
-	for p, err := range streamchannel.Messages(ctx, link) {
+	for p, err := range streamchannel.Messages(ctx, posts) {
 		var bad *streamchannel.DecodeError
 		if errors.As(err, &bad) {
 			ch.CloseWith(status.InvalidFramePayloadData, "a message must be a text, in "+jsonProtocol+" a post")
@@ -63,27 +54,4 @@ func (c *chat) serve(ctx context.Context, ch *wschannel.Channel, v visitor) {
 		}
 		c.say(m, p)
 	}
-}
-
-// send sends what is queued for the member, for as long as the link is there.
-func (m *member) send(ctx context.Context, link streamchannel.Sink[event]) {
-	for {
-		select {
-		case e := <-m.queue:
-			if link.Send(ctx, e) != nil {
-				return // the link is over, which the receiver notices too
-			}
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// code returns the close code and the reason. After the first a client may come
-// back, which package reconnect does; after the second it must not.
-func (why reason) code() (status.Code, string) {
-	if why == tooSlow {
-		return status.TryAgainLater, "too slow: the last messages are here when you come back"
-	}
-	return status.NormalClosure, "connected again"
 }

@@ -21,7 +21,9 @@ import (
 func visit(t *testing.T, c *chat, protocol string, v visitor) *wschannel.Channel {
 	near, far := net.Pipe()
 	o := &wschannel.StreamOptions{Protocol: protocol}
-	client, server := wschannel.New(near, wschannel.RoleClient, o), wschannel.New(far, wschannel.RoleServer, o)
+	client := wschannel.New(near, wschannel.RoleClient, o)
+	o.Options = memberOptions
+	server := wschannel.New(far, wschannel.RoleServer, o)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		<-server.Done()
@@ -74,8 +76,8 @@ func TestSlowMemberBlocksNobody(t *testing.T) {
 				n++
 			}
 		}
-		if n == 0 || n > 400 {
-			t.Errorf("who is slow has got %d messages", n)
+		if n == 0 || n > 400 || slow.CloseCode() != status.TryAgainLater {
+			t.Errorf("who is slow has got %d messages, and then %v", n, slow.Err())
 		}
 		back := visit(t, c, linesProtocol, visitor{room: "lobby", name: "Slow"})
 		last := ""
