@@ -69,7 +69,7 @@ func Accept(w http.ResponseWriter, r *http.Request, o *AcceptOptions) (*Channel,
 			return c, nil
 		}
 	}
-	refuse(w, err)
+	o.Counters.failed(refuse(w, err))
 	return nil, err
 }
 
@@ -191,11 +191,12 @@ func early(b *bufio.Reader) []byte {
 	return slices.Clone(frames)
 }
 
-// refuse answers with the HandshakeError in err, if there is one.
-func refuse(w http.ResponseWriter, err error) {
+// refuse answers with the HandshakeError in err, if there is one. It returns the
+// status of the answer, 0 for none.
+func refuse(w http.ResponseWriter, err error) (status int) {
 	var e *HandshakeError
 	if !errors.As(err, &e) {
-		return
+		return 0
 	}
 	h := w.Header()
 	// Names stay as the RFC spells them.
@@ -209,4 +210,5 @@ func refuse(w http.ResponseWriter, err error) {
 	h.Set("Content-Length", strconv.Itoa(len(e.Body)))
 	w.WriteHeader(e.StatusCode)
 	w.Write(e.Body)
+	return e.StatusCode
 }

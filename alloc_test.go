@@ -37,7 +37,10 @@ func TestAllocEcho(t *testing.T) {
 		name    string
 		connect connector
 		options *Options
-	}{{"TCP", tcpPair, nil}, {"unix", unixPair, nil}, {"net.Pipe", netPipe, silent}} {
+	}{
+		{"TCP", tcpPair, nil}, {"unix", unixPair, nil}, {"net.Pipe", netPipe, silent},
+		{"TCP, counted", tcpPair, &Options{Counters: new(Counters)}},
+	} {
 		for name, ctx := range allocContexts(t) {
 			for _, size := range []int{0, 10, 125, 1000, 5000, 40_000, 100_000} {
 				t.Run(fmt.Sprintf("%s, %s, %d bytes", on.name, name, size), func(t *testing.T) {

@@ -38,8 +38,10 @@ func FromJS(ctx context.Context, socket js.Value, o *Options) (*Channel, error) 
 		}
 	}
 	url := redacted(text(socket.Get("url")))
-	c, err := attach(ctx, socket, nil, o.settings())
+	set := o.settings()
+	c, err := attach(ctx, socket, nil, set)
 	if err != nil {
+		set.counters.failed(0)
 		return nil, &ConnectError{URL: url, Err: err}
 	}
 	c.limitSending(o)
@@ -49,6 +51,9 @@ func FromJS(ctx context.Context, socket js.Value, o *Options) (*Channel, error) 
 func connect(ctx context.Context, rawURL string, o *Options) (*Channel, error) {
 	c, err := dial(ctx, rawURL, o)
 	if err != nil {
+		if o != nil {
+			o.Counters.failed(0)
+		}
 		return nil, &ConnectError{URL: redacted(rawURL), Err: err}
 	}
 	c.limitSending(o)
@@ -114,7 +119,21 @@ func attach(ctx context.Context, socket js.Value, offered []string, set settings
 		return nil, errors.New("the server must select one subprotocol of " +
 			strconv.Quote(strings.Join(offered, ", ")) + "; got " + strconv.Quote(e.protocol))
 	}
+	e.count()
 	return c, nil
+}
+
+// count has a channel counted from now on, which may be over already.
+func (e *engine) count() {
+	if e.set.counters == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.tally = newTally(e, e.set.counters)
+	if e.finished {
+		e.tally.finish(e.end.Load())
+	}
 }
 
 func (e *engine) awaitOpen(ctx context.Context) error {

@@ -104,6 +104,7 @@ func (e *engine) writeControls(f *controlFrames) {
 					w.sent = now
 				}
 			}
+			e.tally.pinged(c.lastID, now)
 		default:
 			f.running = false
 			c.rest()
@@ -125,9 +126,13 @@ func (e *engine) takePong(payload []byte) {
 	c := &e.control
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if id > c.lastID {
+		return // as above
+	}
+	e.tally.ponged(id)
 	f := c.frames
-	if id > c.lastID || f == nil {
-		return // as above, or nobody waits any more
+	if f == nil {
+		return // nobody waits any more
 	}
 	waiting := f.waiters[:0]
 	for _, w := range f.waiters {

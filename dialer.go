@@ -96,7 +96,12 @@ func connect(ctx context.Context, rawURL string, o *Options) (*Channel, error) {
 func (d Dialer) Connect(ctx context.Context, rawURL string) (*Channel, *http.Response, error) {
 	c, resp, err := d.connect(ctx, rawURL)
 	var refused *HandshakeError
-	if err != nil && !errors.As(err, &refused) {
+	switch {
+	case err == nil:
+	case errors.As(err, &refused):
+		d.Counters.failed(refused.StatusCode)
+	default:
+		d.Counters.failed(0)
 		err = &ConnectError{URL: redacted(rawURL), Err: err}
 	}
 	return c, resp, err

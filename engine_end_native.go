@@ -36,6 +36,10 @@ func (e *engine) decide(end *CloseError) *CloseError {
 // completed in good order, if so.
 func (e *engine) finish(unclean error) {
 	e.mu.Lock()
+	var counted traffic
+	if !e.is(finished) {
+		counted = e.tally.finish(e.end.Load()) // first, so that whoever sees the end sees it counted
+	}
 	first := e.reach(finished)
 	if first {
 		e.unclean = unclean
@@ -54,7 +58,7 @@ func (e *engine) finish(unclean error) {
 		q.leaveGroups()
 	}
 	if onOver != nil {
-		onOver()
+		onOver(counted)
 	}
 }
 

@@ -45,6 +45,8 @@ type engine struct {
 
 	message right                     // to send one, from its beginning to its end
 	queue   atomic.Pointer[sendQueue] // nil if all sends may wait
+
+	tally *tally // nil if nobody wants to know
 }
 
 // A handler is a listener to one kind of event.
@@ -158,6 +160,7 @@ func (e *engine) finish(unclean error) {
 	}
 	e.finished = true
 	e.unclean = unclean
+	e.tally.finish(e.end.Load())
 	if e.closeTimer != nil {
 		e.closeTimer.Stop()
 	}

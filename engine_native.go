@@ -42,7 +42,7 @@ type engine struct {
 	// The end of the channel: see engine_end_native.go.
 	lifetime
 	unclean error
-	onOver  func()                     // called once when the channel is over
+	onOver  func(traffic)              // called once when the channel is over
 	end     atomic.Pointer[CloseError] // set when it is decided
 
 	// Receiving.
@@ -81,6 +81,7 @@ type engine struct {
 
 	compression *compression              // nil if messages are not compressed
 	queue       atomic.Pointer[sendQueue] // nil if all sends may wait
+	tally       *tally                    // nil if nobody wants to know
 
 	// What is small stands together, so that an idle channel is small.
 	claimed   atomic.Bool // there is a receiver, a listener may be in its callback
@@ -138,6 +139,9 @@ func newChannel(rwc io.ReadWriteCloser, server bool, protocol string, set settin
 		e.prefix = &rest
 	}
 	e.clock.due = [...]int64{attendAlarm: unset, aliveAlarm: unset}
+	if set.counters != nil {
+		e.tally = newTally(e, set.counters)
+	}
 	return c
 }
 

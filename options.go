@@ -84,6 +84,10 @@ type Options struct {
 	// PingTimeout is how much longer the peer may be silent after that ping
 	// before the channel is lost. Default: 30 s.
 	PingTimeout time.Duration
+
+	// Counters, if not nil, count what happens on the channel, and handshakes
+	// that fail. Any number of channels may share them. Default: none.
+	Counters *Counters
 }
 
 // settings are Options with the defaults filled in. A limit that is not there
@@ -98,6 +102,7 @@ type settings struct {
 	closeTimeout     time.Duration
 	pingInterval     time.Duration
 	pingTimeout      time.Duration
+	counters         *Counters
 }
 
 func (o *Options) settings() settings {
@@ -114,6 +119,7 @@ func (o *Options) settings() settings {
 		closeTimeout:     max(0, either(o.CloseTimeout, 5*time.Second)),
 		pingInterval:     max(0, either(o.PingInterval, 30*time.Second)),
 		pingTimeout:      max(0, either(o.PingTimeout, 30*time.Second)),
+		counters:         o.Counters,
 	}
 	if s.receiveBuffer > 0 {
 		s.receiveBuffer = max(s.receiveBuffer, proto.MinBuffer)

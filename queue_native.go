@@ -11,14 +11,19 @@ import (
 )
 
 // deliver sends a message, and waits for the peer if it has to.
-func (e *engine) deliver(ctx context.Context, o outgoing) error {
+func (e *engine) deliver(ctx context.Context, o outgoing) (err error) {
 	switch {
 	case o.prepared != nil:
-		return e.sendPrepared(ctx, o.prepared)
+		err = e.sendPrepared(ctx, o.prepared)
 	case o.plain:
-		return e.sendAs(ctx, wire.Opcode(o.Type), 0, o.Data)
+		err = e.sendAs(ctx, wire.Opcode(o.Type), 0, o.Data)
+	default:
+		return e.send(ctx, o.Type, o.Data)
 	}
-	return e.send(ctx, o.Type, o.Data)
+	if err == nil {
+		e.tally.sent(len(o.Data))
+	}
+	return err
 }
 
 // sendNow sends a message if nothing has to be waited for, and reports whether it
@@ -27,7 +32,11 @@ func (e *engine) sendNow(o outgoing) (taken bool, err error) {
 	op := wire.Opcode(o.Type)
 	c := e.compression
 	if c == nil || o.plain || len(o.Data) < c.threshold {
-		return e.offerNow(op, 0, o.Data, o.prepared != nil), nil
+		taken = e.offerNow(op, 0, o.Data, o.prepared != nil)
+		if taken {
+			e.tally.sent(len(o.Data))
+		}
+		return taken, nil
 	}
 	if c.sent != nil && !e.message.try() {
 		return false, nil
@@ -43,6 +52,9 @@ func (e *engine) sendNow(o outgoing) (taken bool, err error) {
 	taken = e.offerNow(op, p.rsv, p.data, o.prepared != nil)
 	p.release()
 	e.endCompressed(taken && p.rsv != 0, o.Data)
+	if taken {
+		e.tally.sent(len(o.Data))
+	}
 	return taken, nil
 }
 
@@ -74,7 +86,7 @@ func (e *engine) writeNow(op wire.Opcode, rsv uint8, data []byte, lasting bool) 
 		buf = takeWriteBuffer()
 	}
 	if len(buf) > 0 && len(buf)+wire.MaxHeader+len(data) > pendingLimit {
-		n, err := e.socket.writeNow(buf)
+		n, err := e.tryWriting(buf)
 		if err != nil {
 			e.failNow(buf, err)
 			return true
@@ -92,7 +104,7 @@ func (e *engine) writeNow(op wire.Opcode, rsv uint8, data []byte, lasting bool) 
 	buf = w.AppendExtended(buf, op, rsv, true, len(data), f.key)
 	for {
 		buf = f.appendTo(buf)
-		n, err := e.socket.writeNow(buf)
+		n, err := e.tryWriting(buf)
 		switch {
 		case err != nil:
 			e.failNow(buf, err)
@@ -113,6 +125,15 @@ func (e *engine) writeNow(op wire.Opcode, rsv uint8, data []byte, lasting bool) 
 		e.stopWriting()
 		return true
 	}
+}
+
+// tryWriting gives the system what it takes of p.
+func (e *engine) tryWriting(p []byte) (n int, err error) {
+	n, err = e.socket.writeNow(p)
+	if n > 0 {
+		e.tally.wrote(n)
+	}
+	return n, err
 }
 
 // failNow begins the end of a channel whose writing has failed. It does not wait

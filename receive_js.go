@@ -65,6 +65,7 @@ func (e *engine) next(ctx context.Context, commit func() bool) (*received, error
 			e.mu.Unlock()
 			return nil, errStopped
 		case m != nil:
+			e.tally.received(1, len(m.data))
 			return m, nil
 		}
 		select {

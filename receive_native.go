@@ -49,6 +49,7 @@ func (e *engine) receive(ctx context.Context, dst []byte, commit func() bool) (T
 		e.mailbox().putBack(op, data[len(dst):])
 		return 0, dst, errStopped
 	}
+	e.tally.received(1, len(data)-len(dst))
 	return Type(op), data, nil
 }
 
@@ -299,6 +300,7 @@ func (e *engine) read(ctx context.Context, limit int, why errand) (n int, err er
 		if *p = (*p)[n:]; len(*p) == 0 {
 			e.prefix = nil
 		}
+		e.tally.read(n)
 		return n, nil
 	}
 	if e.socket != nil {
@@ -322,6 +324,7 @@ func (e *engine) read(ctx context.Context, limit int, why errand) (n int, err er
 	e.readWatch.end()
 	if n > 0 {
 		e.heard.Store(e.now())
+		e.tally.read(n)
 	}
 	return n, err
 }

@@ -77,6 +77,7 @@ func (e *engine) hand(t Type, data []byte) error {
 	if isClosed(e.ended) && e.socket.Get("readyState").Int() != open {
 		return e.end.Load() // the platform drops what is sent after a close
 	}
+	e.tally.sent(len(data))
 	return nil
 }
 

@@ -11,11 +11,16 @@ import (
 	"github.com/wschannel/wschannel/internal/wire"
 )
 
-func (e *engine) send(ctx context.Context, t Type, data []byte) error {
+func (e *engine) send(ctx context.Context, t Type, data []byte) (err error) {
 	if c := e.compression; c != nil && len(data) >= c.threshold {
-		return e.sendCompressed(ctx, wire.Opcode(t), data)
+		err = e.sendCompressed(ctx, wire.Opcode(t), data)
+	} else {
+		err = e.sendAs(ctx, wire.Opcode(t), 0, data)
 	}
-	return e.sendAs(ctx, wire.Opcode(t), 0, data)
+	if err == nil {
+		e.tally.sent(len(data))
+	}
+	return err
 }
 
 // sendAs sends a message with these reserved bits.

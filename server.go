@@ -59,7 +59,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if errors.As(err, &e) && e.StatusCode == http.StatusInternalServerError {
 			s.logf("wschannel: %s", e.Text)
 		}
-		refuse(w, err)
+		s.AcceptOptions.Counters.failed(refuse(w, err))
 		return
 	}
 	go s.serve(ctx, c)
@@ -99,7 +99,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (_ context.Conte
 		return nil, nil, err
 	}
 	life := &handlerContext{c: c, values: ctx}
-	c.engine.onOver = func() {
+	c.engine.onOver = func(traffic) {
 		life.end() // first: when Shutdown returns, every ctx has ended
 		s.forget(c)
 	}

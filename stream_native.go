@@ -42,6 +42,7 @@ func (e *engine) nextReader(ctx context.Context) (Type, io.Reader, error) {
 			e.stream.rest = nil
 		}
 		e.inbox.take(payload)
+		e.tally.received(1, 0)
 		return Type(h.Opcode), e.stream, nil
 	}
 	e.in.Stream(nil)
@@ -52,6 +53,7 @@ func (e *engine) nextReader(ctx context.Context) (Type, io.Reader, error) {
 			if ev.Compressed {
 				e.stream.startInflating(ev.Opcode)
 			}
+			e.tally.received(1, 0)
 			return Type(ev.Opcode), e.stream, nil
 		case proto.More, proto.Over:
 			if err := e.await(ctx); err != nil {
@@ -86,6 +88,14 @@ func (e *engine) dropStream(ctx context.Context) error {
 }
 
 func (r *messageReader) Read(p []byte) (int, error) {
+	n, err := r.read(p)
+	if n > 0 {
+		r.e.tally.received(0, n)
+	}
+	return n, err
+}
+
+func (r *messageReader) read(p []byte) (int, error) {
 	e := r.e
 	if err := e.claim(); err != nil {
 		return 0, err
@@ -157,6 +167,7 @@ type messageWriter struct {
 	buf  []byte
 	zip  *deflate.Writer // of a long message that is compressed
 	text proto.UTF8
+	size int   // in bytes, so far
 	left bool  // a frame has left
 	err  error // why nothing can be written any more
 }
@@ -185,6 +196,7 @@ func (w *messageWriter) Write(p []byte) (int, error) {
 		}
 		w.text = text
 	}
+	w.size += len(p)
 	if w.zip == nil && len(w.buf)+len(p) <= fragmentSize {
 		w.buf = append(w.buf, p...)
 		return len(p), nil
@@ -240,6 +252,7 @@ func (w *messageWriter) Close() error {
 	if err := w.last(); err != nil {
 		return err
 	}
+	w.e.tally.sent(w.size)
 	w.end(ErrWriterClosed)
 	return nil
 }

@@ -25,6 +25,7 @@ func (e *engine) write(ctx context.Context, p []byte, rest int) (n int, err erro
 		// Nearly always the system takes everything at once, and neither a
 		// deadline nor a watch is needed.
 		n, err = e.socket.writeNow(p)
+		e.tally.wrote(n)
 		if err != nil {
 			return broken, err
 		}
@@ -123,6 +124,7 @@ func (e *engine) writeBefore(ctx context.Context, p []byte, v *vector) (left int
 		n, err := e.writeOnce(&p, v)
 		now := time.Now()
 		left += n
+		e.tally.wrote(n)
 		if now.Sub(began) > blockedWrite && n > 0 {
 			e.moved.Store(e.now())
 		}
