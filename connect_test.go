@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -434,7 +435,7 @@ func TestSubprotocolsAgreed(t *testing.T) {
 	// A server whose selector picks what was not offered refuses (T058).
 	url = serve(t, &wschannel.Server{
 		Handler:       echo,
-		ErrorLog:      discard,
+		Logger:        slog.New(slog.DiscardHandler),
 		AcceptOptions: wschannel.AcceptOptions{SelectProtocol: func(*http.Request, []string) string { return "mismatched-protocol" }},
 	})
 	_, err := wschannel.Connect(t.Context(), url, &wschannel.Options{Protocols: []string{"failed-protocol"}})

@@ -58,6 +58,9 @@ type Counts struct {
 	// other side has vanished, could not be reached, or in browsers, which do
 	// not tell.
 	Failed map[int]int64
+	// Limited is how many of these a [Server] has refused because of its
+	// MaxChannels or MaxHandshakes.
+	Limited int64
 
 	// RoundTrips are the times from pings to their pongs: those of
 	// [Channel.Ping] and those that are sent after a PingInterval. Browsers do
@@ -120,6 +123,7 @@ func (c *Counters) String() string {
 	number("WireOut", s.WireOut)
 	number("Buffered", s.Buffered)
 	b = appendMap(append(b, `"Failed":`...), s.Failed)
+	number("Limited", s.Limited)
 	b = append(b, `"RoundTrips":{`...)
 	number("Count", s.RoundTrips.Count)
 	number("Sum", int64(s.RoundTrips.Sum))
@@ -171,6 +175,16 @@ func (c *Counters) failed(status int) {
 		c.total.Failed = make(map[int]int64)
 	}
 	c.total.Failed[status]++
+}
+
+// limited counts a handshake that a limit was in the way of.
+func (c *Counters) limited() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	c.total.Limited++
+	c.mu.Unlock()
 }
 
 // roundTrip counts a ping that was answered.

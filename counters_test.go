@@ -249,7 +249,7 @@ func TestCountersFailed(t *testing.T) {
 	defer c.CloseNow()
 	// The client may know of its channel before the server.
 	eventually(t, "the channel is counted", func() bool { return accepting.Snapshot().Opened == 1 })
-	if got := accepting.Snapshot(); !reflect.DeepEqual(got.Failed, map[int]int64{401: 2, 403: 1}) {
+	if got := accepting.Snapshot(); !reflect.DeepEqual(got.Failed, map[int]int64{401: 2, 403: 1}) || got.Limited != 0 {
 		t.Errorf("the server has counted %+v", got)
 	}
 	if got := dialing.Snapshot(); !reflect.DeepEqual(got.Failed, map[int]int64{401: 2, 403: 1, 0: 1}) || got.Opened != 1 {
@@ -263,7 +263,7 @@ func TestCountersString(t *testing.T) {
 	for _, fill := range []func(){
 		func() {},
 		func() { counters.failed(404) },
-		func() { counters.failed(0); counters.roundTrip(3 * time.Second) },
+		func() { counters.failed(0); counters.limited(); counters.roundTrip(3 * time.Second) },
 		func() {
 			c := newOn(t, struct{ io.ReadWriteCloser }{nothing{}}, RoleServer, &Options{Counters: counters})
 			c.CloseNow()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -102,7 +103,7 @@ func (v *visit) perform(ctx context.Context, near, far net.Conn, wrap func(net.C
 
 	quiet := log.New(io.Discard, "", 0)
 	v.server.Handler = v.handle
-	v.server.ErrorLog = quiet
+	v.server.Logger = slog.New(slog.DiscardHandler)
 	v.server.AcceptOptions.Options = v.options
 	l := &oneConn{conn: make(chan net.Conn, 1), closed: make(chan struct{})}
 	l.conn <- far

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -43,7 +43,7 @@ func TestListenPanics(t *testing.T) {
 			t.Run(form.name+" "+tt.name, func(t *testing.T) {
 				var logged bytes.Buffer
 				ended := make(chan error, 1)
-				s := &Server{ErrorLog: log.New(&logged, "", 0)}
+				s := &Server{Logger: slog.New(slog.NewTextHandler(&logged, nil))}
 				s.Handler = func(ctx context.Context, c *Channel) {
 					form.listen(c, func(Type, []byte) {
 						if tt.in == "message" {

@@ -6,10 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
+	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"sync"
+	"time"
 
 	"github.com/wschannel/wschannel/status"
 )
@@ -40,13 +43,50 @@ type Server struct {
 	// AcceptOptions apply to every channel.
 	AcceptOptions AcceptOptions
 
-	// ErrorLog gets panics and wrong options. Default: the standard logger of
-	// package log.
-	ErrorLog *log.Logger
+	// MaxChannels is how many channels may be open. A handshake that comes when
+	// there are so many is refused with status 503 and a Retry-After. A channel
+	// counts from its handshake on until it is over. Default: no limit.
+	MaxChannels int
+
+	// MaxHandshakes is how many handshakes may be under way: being judged by
+	// Upgrade, or being answered. One that comes when there are so many is
+	// refused with status 503 and a Retry-After, so that a slow Upgrade does not
+	// gather requests without end. Default: no limit.
+	MaxHandshakes int
+
+	// MaxAge is the age at which a channel is closed, with CloseCode: its client
+	// connects again, perhaps to another server, and so the load spreads after a
+	// server was added. For channels that came together not to go together, each
+	// has an age of its own, at random from 80 to 100 % of MaxAge. Default: no
+	// limit.
+	MaxAge time.Duration
+
+	// CloseCode is what MaxAge and Shutdown close channels with. Default:
+	// status.GoingAway (1001), which every client knows as a clean end, and
+	// after which many connect again with a delay of their own choice.
+	// status.ServiceRestart (1012) asks clients that know it to do so after 5
+	// to 30 seconds: for a server without others beside it, that has to start
+	// again first.
+	CloseCode status.Code
+
+	// Logger gets what happens, as records whose messages begin with
+	// "wschannel: ":
+	//
+	//   - at slog.LevelError panics, and options that cannot be used;
+	//   - at slog.LevelInfo handshakes that were refused;
+	//   - at slog.LevelDebug those that were refused because of a limit or of
+	//     Shutdown, which Counters count, and channels that open and that are
+	//     over.
+	//
+	// The context of a record has the values of the request's or of Upgrade's,
+	// and the attribute err is the error itself, such as a *[HandshakeError].
+	// Default: slog.Default.
+	Logger *slog.Logger
 
 	mu       sync.Mutex
 	stopping bool
 	open     map[*Channel]struct{}
+	shaking  int             // handshakes
 	running  int             // handshakes, handlers and callbacks
 	waiting  []chan struct{} // of Shutdown, closed when nothing is left
 }
@@ -55,27 +95,27 @@ type Server struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, c, err := s.accept(w, r)
 	if err != nil {
-		var e *HandshakeError
-		if errors.As(err, &e) && e.StatusCode == http.StatusInternalServerError {
-			s.logf("wschannel: %s", e.Text)
-		}
 		s.AcceptOptions.Counters.failed(refuse(w, err))
+		s.logRefusal(r, err)
 		return
 	}
 	go s.serve(ctx, c)
 }
 
 func (s *Server) accept(w http.ResponseWriter, r *http.Request) (_ context.Context, c *Channel, err error) {
-	if !s.begin() {
-		return nil, nil, errStopping
+	if refusal := s.begin(); refusal != nil {
+		return nil, nil, refusal
 	}
 	defer func() {
 		if c == nil {
-			s.leave()
+			s.giveUp()
 		}
 	}()
 	if s.Handler == nil {
 		return nil, nil, unusable(errors.New("Server.Handler is nil"))
+	}
+	if s.CloseCode != 0 && !s.CloseCode.Valid() {
+		return nil, nil, unusable(errors.New("Server.CloseCode " + strconv.Itoa(int(s.CloseCode)) + " must not be sent"))
 	}
 	offer, err := checkRequest(r, &s.AcceptOptions)
 	if err != nil {
@@ -99,21 +139,56 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (_ context.Conte
 		return nil, nil, err
 	}
 	life := &handlerContext{c: c, values: ctx}
-	c.engine.onOver = func(traffic) {
-		life.end() // first: when Shutdown returns, every ctx has ended
+	logging := s.logOpened(life, r, c)
+	expire := s.expiry(c)
+	c.engine.onOver = func(counted traffic) {
+		if expire != nil {
+			expire.Stop()
+		}
+		if logging {
+			s.logClosed(life, c, counted)
+		}
+		life.end() // before the last: when Shutdown returns, every ctx has ended
 		s.forget(c)
+	}
+	if expire != nil {
+		expire.Reset(s.age())
 	}
 	s.remember(c)
 	c.engine.start()
 	return life, c, nil
 }
 
-var errStopping = &HandshakeError{
-	StatusCode: http.StatusServiceUnavailable,
-	Header:     map[string][]string{"Retry-After": {"5"}},
-	Body:       []byte("websocket: the server is shutting down\n"),
-	Text:       "the server is shutting down",
+// Refusals that are nobody's fault.
+var (
+	errStopping = unavailable("the server is shutting down", 5)
+	errFull     = unavailable("the server has as many channels as it may have", 5)
+	errBusy     = unavailable("the server has as many handshakes under way as it may have", 1)
+)
+
+func unavailable(text string, retryAfter int) *HandshakeError {
+	return &HandshakeError{
+		StatusCode: http.StatusServiceUnavailable,
+		Header:     map[string][]string{"Retry-After": {strconv.Itoa(retryAfter)}},
+		Body:       []byte("websocket: " + text + "\n"),
+		Text:       text,
+	}
 }
+
+// expiry returns a timer that closes a channel, nil if none is to be.
+func (s *Server) expiry(c *Channel) *time.Timer {
+	if s.MaxAge <= 0 {
+		return nil
+	}
+	return newTimer(func() { c.engine.startClose(s.closeCode(), "maximum age") })
+}
+
+// age returns the age that a channel may reach.
+func (s *Server) age() time.Duration {
+	return s.MaxAge - time.Duration(rand.Float64()*float64(s.MaxAge)/5)
+}
+
+func (s *Server) closeCode() status.Code { return either(s.CloseCode, status.GoingAway) }
 
 // forbidden is the refusal for an error of Upgrade.
 func forbidden(err error) error {
@@ -155,52 +230,8 @@ func (s *Server) panicked(c *Channel, value any) {
 		c.CloseNow()
 		return
 	}
-	s.logf("wschannel: panic in a handler: %v\n%s", value, debug.Stack())
+	s.logPanic(c, value, debug.Stack())
 	c.engine.startClose(status.InternalError, "")
-}
-
-func (s *Server) logf(format string, args ...any) {
-	if s.ErrorLog != nil {
-		s.ErrorLog.Output(2, fmt.Sprintf(format, args...))
-		return
-	}
-	log.Output(2, fmt.Sprintf(format, args...))
-}
-
-// Shutdown ends the service: new requests are refused with 503, every channel
-// is closed with 1001, and when all handlers and callbacks have returned,
-// Shutdown returns nil. If ctx is done before, it hangs up what is left and
-// returns the error of ctx, without waiting for handlers any more. Called
-// inside a handler or callback it waits for itself.
-//
-// Shutdown of an http.Server neither closes channels nor waits for them: call
-// this one first, then that.
-func (s *Server) Shutdown(ctx context.Context) error {
-	idle := make(chan struct{})
-	s.mu.Lock()
-	s.stopping = true
-	open := s.channels()
-	s.waiting = append(s.waiting, idle)
-	s.notify()
-	s.mu.Unlock()
-	for _, c := range open {
-		c.engine.startClose(status.GoingAway, "")
-	}
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		if isClosed(idle) {
-			return nil
-		}
-	}
-	s.mu.Lock()
-	open = s.channels()
-	s.mu.Unlock()
-	for _, c := range open {
-		c.CloseNow()
-	}
-	return ctx.Err()
 }
 
 // channels returns the open channels. The caller has s.mu.
@@ -230,10 +261,11 @@ func (s *Server) remember(c *Channel) {
 		s.open = make(map[*Channel]struct{})
 	}
 	s.open[c] = struct{}{}
+	s.shaking--
 	late := s.stopping
 	s.mu.Unlock()
 	if late {
-		c.engine.startClose(status.GoingAway, "")
+		c.engine.startClose(s.closeCode(), "")
 	}
 }
 
@@ -244,16 +276,34 @@ func (s *Server) forget(c *Channel) {
 	s.mu.Unlock()
 }
 
-// begin counts a handshake, and the handler that it leads to. It returns false
-// if the server is shutting down.
-func (s *Server) begin() bool {
+// begin counts a handshake, and the handler that it leads to. It returns why the
+// handshake has to be refused, if so.
+func (s *Server) begin() *HandshakeError {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopping {
-		return false
+	var refusal *HandshakeError
+	switch {
+	case s.stopping:
+		return errStopping
+	case s.MaxChannels > 0 && len(s.open)+s.shaking >= s.MaxChannels:
+		refusal = errFull
+	case s.MaxHandshakes > 0 && s.shaking >= s.MaxHandshakes:
+		refusal = errBusy
+	default:
+		s.shaking++
+		s.running++
+		return nil
 	}
-	s.running++
-	return true
+	s.AcceptOptions.Counters.limited()
+	return refusal
+}
+
+// giveUp ends a handshake that led to no channel.
+func (s *Server) giveUp() {
+	s.mu.Lock()
+	s.shaking--
+	s.mu.Unlock()
+	s.leave()
 }
 
 // enter and leave implement host.

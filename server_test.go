@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -182,7 +183,7 @@ func TestServerUpgrade(t *testing.T) {
 					asked++
 					return nil, test.err
 				},
-				ErrorLog: log.New(&logged, "", 0),
+				Logger: logTo(&logged, slog.LevelError),
 			}
 			c, resp := visit(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "text/html") // as middleware does
@@ -220,17 +221,17 @@ func TestServerMisuse(t *testing.T) {
 		s    *wschannel.Server
 		want string
 	}{
-		{&wschannel.Server{}, "wschannel: Server.Handler is nil\n"},
+		{&wschannel.Server{}, "Server.Handler is nil"},
 		{&wschannel.Server{Handler: echo, AcceptOptions: wschannel.AcceptOptions{Origins: []string{"://"}}},
-			"wschannel: the origin pattern \"://\" has a malformed scheme; expected one like https\n"},
+			`the origin pattern \"://\" has a malformed scheme; expected one like https`},
 	} {
 		var logged recorder
-		test.s.ErrorLog = log.New(&logged, "", 0)
+		test.s.Logger = logTo(&logged, slog.LevelError)
 		c, resp := visit(t, test.s, sampleHTTPRequest())
 		if c != nil || resp.StatusCode != 500 {
 			t.Errorf("got %p, %v; want status 500", c, resp)
 		}
-		if got := logged.String(); got != test.want {
+		if got := logged.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, test.want) {
 			t.Errorf("logged %q, want %q", got, test.want)
 		}
 	}
@@ -249,23 +250,23 @@ func TestServerHandlerEnds(t *testing.T) {
 		{"has hung up", func(_ context.Context, c *wschannel.Channel) { c.CloseNow() }, status.AbnormalClosure, ""},
 		{"has stopped listening", func(_ context.Context, c *wschannel.Channel) { c.Listen(nil, nil)() }, status.NormalClosure, ""},
 		{"exits its goroutine", func(context.Context, *wschannel.Channel) { runtime.Goexit() }, status.NormalClosure, ""},
-		{"panics", func(context.Context, *wschannel.Channel) { panic("boom") }, status.InternalError, "panic in a handler: boom\n"},
-		{"panics with an odd value", func(context.Context, *wschannel.Channel) { panic([]int{1}) }, status.InternalError, ": [1]\n"},
-		{"panics after the end", func(_ context.Context, c *wschannel.Channel) { c.CloseWith(4001, ""); panic("late") }, 4001, ": late\n"},
-		{"panics while it listens", func(_ context.Context, c *wschannel.Channel) { c.Listen(nil, nil); panic("boom") }, status.InternalError, ": boom\n"},
+		{"panics", func(context.Context, *wschannel.Channel) { panic("boom") }, status.InternalError, "boom"},
+		{"panics with an odd value", func(context.Context, *wschannel.Channel) { panic([]int{1}) }, status.InternalError, "[1]"},
+		{"panics after the end", func(_ context.Context, c *wschannel.Channel) { c.CloseWith(4001, ""); panic("late") }, 4001, "late"},
+		{"panics while it listens", func(_ context.Context, c *wschannel.Channel) { c.Listen(nil, nil); panic("boom") }, status.InternalError, "boom"},
 		{"aborts", func(context.Context, *wschannel.Channel) { panic(http.ErrAbortHandler) }, status.AbnormalClosure, ""},
 		{"panics in a callback", func(_ context.Context, c *wschannel.Channel) {
 			c.Listen(func(wschannel.Message) { panic("boom") }, nil)
-		}, status.InternalError, ": boom\n"},
+		}, status.InternalError, "boom"},
 		{"panics in a callback of ListenView", func(_ context.Context, c *wschannel.Channel) {
 			c.ListenView(func(wschannel.View) { panic("boom") }, nil)
-		}, status.InternalError, ": boom\n"},
+		}, status.InternalError, "boom"},
 		{"aborts in a callback", func(_ context.Context, c *wschannel.Channel) {
 			c.Listen(func(wschannel.Message) { panic(http.ErrAbortHandler) }, nil)
 		}, status.AbnormalClosure, ""},
 		{"panics in onDone", func(_ context.Context, c *wschannel.Channel) {
 			c.Listen(func(wschannel.Message) { c.CloseWith(4001, "") }, func(error) { panic("boom") })
-		}, 4001, ": boom\n"},
+		}, 4001, "boom"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -278,7 +279,7 @@ func TestServerHandlerEnds(t *testing.T) {
 						}
 						test.handler(ctx, c)
 					},
-					ErrorLog: log.New(&logged, "", 0),
+					Logger: logTo(&logged, slog.LevelError),
 				}
 				other, _ := visit(t, s, sampleHTTPRequest())
 				other.SendText(patiently(t), "other")
@@ -295,9 +296,13 @@ func TestServerHandlerEnds(t *testing.T) {
 				if err := s.Shutdown(t.Context()); err != nil {
 					t.Error(err)
 				}
-				text, stack, _ := strings.Cut(logged.String(), "goroutine ")
-				if !strings.HasSuffix(text, test.log) || (test.log == "") != (text == "") {
-					t.Errorf("logged %q, want %q", text, test.log)
+				text, stack, _ := strings.Cut(logged.String(), "stack=")
+				if want := `level=ERROR msg="wschannel: panic in a handler" remote=pipe panic=` + test.log + " "; test.log == "" {
+					if text != "" {
+						t.Errorf("logged %q", text)
+					}
+				} else if text != want {
+					t.Errorf("logged %q, want %q", text, want)
 				}
 				if test.log != "" && !strings.Contains(stack, "server_test.go:") {
 					t.Errorf("the stack does not tell where the panic was:\n%s", stack)
@@ -307,7 +312,7 @@ func TestServerHandlerEnds(t *testing.T) {
 	}
 }
 
-// Without an ErrorLog, panics go to the standard logger.
+// Without a Logger, panics go to the default one.
 func TestServerDefaultLog(t *testing.T) {
 	var logged recorder
 	defer log.SetOutput(log.Writer())
@@ -316,7 +321,7 @@ func TestServerDefaultLog(t *testing.T) {
 	c, _ := visit(t, s, sampleHTTPRequest())
 	checkEnd(t, c, status.InternalError)
 	s.Shutdown(t.Context())
-	checkMatch(t, "the log", logged.String(), "wschannel: panic in a handler: boom")
+	checkMatch(t, "the log", logged.String(), `wschannel: panic in a handler"? remote=pipe panic=boom`)
 }
 
 // A channel that is listened to outlives its handler, also when listening is

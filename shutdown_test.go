@@ -210,7 +210,7 @@ func TestShutdownDeaf(t *testing.T) {
 				began := time.Now()
 				ctx, cancel := context.WithTimeout(t.Context(), test.patience)
 				defer cancel()
-				if err := s.Shutdown(ctx); err != test.want {
+				if err := s.Shutdown(ctx); !errors.Is(err, test.want) {
 					t.Errorf("got %v, want %v", err, test.want)
 				}
 				if took := time.Since(began); took != test.end {
@@ -246,7 +246,7 @@ func TestShutdownInHandler(t *testing.T) {
 		}
 		c, _ := visit(t, s, sampleHTTPRequest())
 		checkEnd(t, c, status.GoingAway)
-		if err := <-result; err != context.DeadlineExceeded {
+		if err := <-result; !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 		if err := s.Shutdown(t.Context()); err != nil {

@@ -5,7 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -81,16 +81,17 @@ func play(ctx context.Context, out, complaints io.Writer) error {
 		out:   out,
 		relay: &relay{lobby: make(chan guest), ended: make(chan *wschannel.CloseError, 2)},
 	}
+	complaining := slog.NewTextHandler(complaints, nil)
 	s.server = &wschannel.Server{
 		Handler:       s.relay.handle,
 		AcceptOptions: wschannel.AcceptOptions{Options: wschannel.Options{Protocols: []string{"talk.v2", "talk.v1"}}},
-		ErrorLog:      log.New(complaints, "", 0),
+		Logger:        slog.New(complaining),
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: s.server, ReadHeaderTimeout: requestTime, ErrorLog: s.server.ErrorLog}
+	server := &http.Server{Handler: s.server, ReadHeaderTimeout: requestTime, ErrorLog: slog.NewLogLogger(complaining, slog.LevelError)}
 	go server.Serve(listener)
 	defer server.Close()
 	s.url = addressURL("ws", listener.Addr(), "/")

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -26,9 +27,9 @@ As soon as it accepts connections it prints one line to standard error:
 
   listening on ws://HOST:PORT/
 
-After that it is quiet, whoever comes and goes; only what goes wrong is told. An
-interrupt (Ctrl-C, SIGINT or SIGTERM) closes all channels with 1001 and ends it,
-within ten seconds; a second one ends it at once.
+After that it is quiet, whoever comes and goes, unless -log is given; only what
+goes wrong is told. An interrupt (Ctrl-C, SIGINT or SIGTERM) closes all channels
+with 1001 and ends it, within ten seconds; a second one ends it at once.
 `,
 	more: `
 Programs: each text message is a line on the program's standard input, and each
@@ -57,7 +58,7 @@ Examples:
   wschannel serve -listen 127.0.0.1:0 -max-message 67108864
   wschannel serve -origin https://example.com -origin 'localhost:*'
   wschannel serve -path /chat -protocol chat.v2 -protocol chat.v1
-  wschannel serve -compress context
+  wschannel serve -compress context -log
   wschannel serve -tls-cert cert.pem -tls-key key.pem -listen :8443
   wschannel serve -exec 'grep --line-buffered -i hello'
 `,
@@ -83,6 +84,7 @@ type serveOptions struct {
 	cert, key  string
 	program    string
 	compress   wschannel.CompressionMode
+	log        bool
 }
 
 func (p *program) prepareServe(flags *flag.FlagSet) func(string) int {
@@ -104,6 +106,8 @@ func (p *program) prepareServe(flags *flag.FlagSet) func(string) int {
 		"by itself, context if they may refer to earlier ones, off by default.")
 	flags.StringVar(&o.cert, "tls-cert", "", "serve wss with the certificates in the PEM `FILE`; needs -tls-key.")
 	flags.StringVar(&o.key, "tls-key", "", "serve wss with the private key in the PEM `FILE`; needs -tls-cert.")
+	flags.BoolVar(&o.log, "log", false, "log who comes and goes: a line for each handshake that is refused,\n"+
+		"and for each channel that opens or ends, with what went over it.")
 	flags.StringVar(&o.program, "exec", "", "run `CMD` for each channel, with the shell; see below.")
 	return func(string) int {
 		switch {
@@ -114,6 +118,14 @@ func (p *program) prepareServe(flags *flag.FlagSet) func(string) int {
 		}
 		return p.serve(o)
 	}
+}
+
+// level returns from where on the server logs.
+func (o *serveOptions) level() slog.Level {
+	if o.log {
+		return slog.LevelDebug
+	}
+	return slog.LevelError
 }
 
 // isSet reports whether a flag was given.
@@ -163,7 +175,7 @@ func (p *program) serve(o *serveOptions) int {
 
 			Compression: wschannel.Compression{Mode: o.compress},
 		},
-		ErrorLog: errorLog,
+		Logger: slog.New(slog.NewTextHandler(errorLog.Writer(), &slog.HandlerOptions{Level: o.level()})),
 	}
 	if o.program != "" {
 		programs := &programs{command: o.program, grace: programGrace, stderr: p.stderr, log: errorLog}
