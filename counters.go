@@ -84,6 +84,9 @@ type RoundTrips struct {
 	Within [8]int64
 }
 
+// Bounds returns the upper bounds of Within.
+func (RoundTrips) Bounds() [8]time.Duration { return roundTripBounds }
+
 // Snapshot returns what has been counted. The maps are the caller's own. It
 // looks at every open channel, which takes a millisecond or so for ten thousand
 // of them.

@@ -200,8 +200,12 @@ func TestCountersRoundTrips(t *testing.T) {
 		p.send(pongFrame, pingBody(2))
 		synctest.Wait()
 		want := RoundTrips{Count: 2, Sum: 2020 * time.Millisecond, Within: [8]int64{0, 0, 1, 1, 1, 1, 1, 2}}
-		if got := counters.Snapshot().RoundTrips; got != want {
+		got := counters.Snapshot().RoundTrips
+		if got != want {
 			t.Errorf("got %+v, want %+v", got, want)
+		}
+		if b := got.Bounds(); b[1] >= 20*time.Millisecond || b[2] != 20*time.Millisecond || b[6] >= 2*time.Second || b[7] < 2*time.Second {
+			t.Errorf("the bounds are %v", b)
 		}
 	})
 }
