@@ -31,7 +31,7 @@ var mustHave = []string{"README.md"}
 
 // snippetImports maps the names that fragments use to import paths.
 var snippetImports = map[string]string{
-	"bytes": "bytes", "context": "context", "cookiejar": "net/http/cookiejar", "errors": "errors", "expvar": "expvar", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest",
+	"bytes": "bytes", "rand": "crypto/rand", "context": "context", "cookiejar": "net/http/cookiejar", "errors": "errors", "expvar": "expvar", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest",
 	"io": "io", "json": "encoding/json", "log": "log", "maps": "maps", "net": "net", "os": "os", "signal": "os/signal", "slices": "slices",
 	"slog": "log/slog", "strings": "strings", "sync": "sync", "atomic": "sync/atomic", "syscall": "syscall", "time": "time", "tls": "crypto/tls", "url": "net/url",
 }
