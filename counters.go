@@ -167,7 +167,7 @@ func (s *Counts) add(t traffic) {
 }
 
 // failed counts a handshake that has failed, with the status of the answer or 0.
-// A nil *Counters counts nothing, here and below.
+// A nil *Counters counts nothing.
 func (c *Counters) failed(status int) {
 	if c == nil {
 		return
@@ -178,31 +178,4 @@ func (c *Counters) failed(status int) {
 		c.total.Failed = make(map[int]int64)
 	}
 	c.total.Failed[status]++
-}
-
-// limited counts a handshake that a limit was in the way of.
-func (c *Counters) limited() {
-	if c == nil {
-		return
-	}
-	c.mu.Lock()
-	c.total.Limited++
-	c.mu.Unlock()
-}
-
-// roundTrip counts a ping that was answered.
-func (c *Counters) roundTrip(d time.Duration) {
-	if c == nil {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r := &c.total.RoundTrips
-	r.Count++
-	r.Sum += d
-	for i, bound := range roundTripBounds {
-		if d <= bound {
-			r.Within[i]++
-		}
-	}
 }

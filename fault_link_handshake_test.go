@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -85,7 +86,7 @@ func TestConnectOverABadLink(t *testing.T) {
 			}
 		}}
 		quiet := log.New(io.Discard, "", 0)
-		echo.ErrorLog = quiet
+		echo.Logger = slog.New(slog.DiscardHandler)
 		server := httptest.NewUnstartedServer(echo)
 		server.Config.ErrorLog = quiet
 		start(server)

@@ -2,22 +2,19 @@ package wschannel
 
 import (
 	"sync/atomic"
-	"time"
 
 	"github.com/wschannel/wschannel/status"
 )
 
-// A tally counts for one channel, so that channels do not contend for the
-// memory of their Counters. A nil *tally counts nothing.
-type tally struct {
+// A register is what a tally has on every platform. A tally counts for one
+// channel, so that channels do not contend for the memory of their Counters. A
+// nil *tally counts nothing.
+type register struct {
 	e          *engine
 	counters   *Counters // nil if only the log of a Server wants to know
 	in, out    flow
 	over       atomic.Bool
 	next, prev *tally // the open ones, with counters.mu
-
-	pingID   uint64    // of the latest ping that was written
-	pingedAt time.Time // when; both with the mutex of the pings
 }
 
 // A flow is what goes one way.
@@ -30,7 +27,8 @@ type quantity struct{ messages, bytes, wire int64 }
 
 // newTally returns what counts for the channel of e, which is open now.
 func newTally(e *engine, c *Counters) *tally {
-	t := &tally{e: e, counters: c}
+	t := new(tally)
+	t.e, t.counters = e, c
 	if c == nil {
 		return t
 	}
@@ -65,21 +63,6 @@ func (t *tally) add(f *flow, messages, bytes int) {
 	}
 	f.bytes.Add(int64(bytes))
 	t.late()
-}
-
-// read and wrote count bytes on the wire.
-func (t *tally) read(n int) {
-	if t != nil {
-		t.in.wire.Add(int64(n))
-		t.late()
-	}
-}
-
-func (t *tally) wrote(n int) {
-	if t != nil {
-		t.out.wire.Add(int64(n))
-		t.late()
-	}
 }
 
 // late hands on what is counted after the end, as a message that had come
@@ -140,20 +123,4 @@ func (t *tally) take() traffic {
 
 func (f *flow) take() quantity {
 	return quantity{f.messages.Swap(0), f.bytes.Swap(0), f.wire.Swap(0)}
-}
-
-// pinged notes that a ping leaves. The caller has the mutex of the pings.
-func (t *tally) pinged(id uint64, now time.Time) {
-	if t != nil {
-		t.pingID, t.pingedAt = id, now
-	}
-}
-
-// ponged counts the round trip of the latest ping, if a pong is its own. The
-// caller has the mutex of the pings.
-func (t *tally) ponged(id uint64) {
-	if t != nil && id == t.pingID && id != 0 {
-		t.counters.roundTrip(time.Since(t.pingedAt))
-		t.pingID = 0
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -132,8 +133,8 @@ type linkNumber struct{}
 func (w *web) serve() (stop func()) {
 	quiet := log.New(io.Discard, "", 0)
 	server := &wschannel.Server{
-		Handler:  w.handle,
-		ErrorLog: quiet,
+		Handler: w.handle,
+		Logger:  slog.New(slog.DiscardHandler),
 		Upgrade: func(r *http.Request) (context.Context, error) {
 			n, err := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/"))
 			if err == nil && w.breaks(n, 10) {
