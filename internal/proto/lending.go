@@ -9,13 +9,16 @@ func (r *Reader) Lacks() (least, most int) {
 	if r.streaming || !r.readsDirectly() || cap(r.dst)-len(r.dst) >= r.span {
 		return 0, 0
 	}
+	if r.Collected() < r.span/2 {
+		return 0, 0 // the first bytes of a message are read into the buffer, which is shared
+	}
 	return r.Wants(), int(min(r.left, maxRoom))
 }
 
 // Wants returns how much memory the frame under way is to get: as much as was
 // received so far, for memory grows with that, and never with what was claimed.
 func (r *Reader) Wants() int {
-	return int(min(r.left, uint64(max(len(r.dst)-r.base, r.span))))
+	return int(min(r.left, uint64(max(r.Collected(), r.Unparsed()))))
 }
 
 // maxRoom is the most that Lacks asks for, which is no limit on what is received.

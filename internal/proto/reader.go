@@ -163,8 +163,9 @@ func (r *Reader) Held() int {
 }
 
 // Space returns where the transport must put the next bytes: a part of the
-// buffer, or the place in the message where they belong if the frame under way
-// is at least as long as the buffer. It is valid until the next call of any
+// buffer, or the place in the message where they belong if what is left of the
+// frame under way is at least as long as the buffer, and there is memory that was
+// brought for it or as much of the message has come. It is valid until the next call of any
 // other method, and empty only if payload that waits for a call of Stream fills
 // the buffer, or if the buffer is parked and needed.
 func (r *Reader) Space() []byte {
@@ -187,6 +188,8 @@ func (r *Reader) room() []byte {
 	}
 	if least, _ := r.Lacks(); least > 0 {
 		r.dst = slices.Grow(r.dst, least)
+	} else if !r.streaming && cap(r.dst)-len(r.dst) < r.span {
+		return nil
 	}
 	return r.dst[len(r.dst):cap(r.dst)]
 }
