@@ -54,6 +54,7 @@ type engine struct {
 	stream    *messageReader // the reader that was returned last
 	violation *ProtocolError // what the peer did wrong, if it did
 	begun     int            // how many of the bytes in in were read for a receiver
+	handled   int            // what has come since the reader gave way: see giveWay
 	readWatch watch
 	reader    struct { // whoever reads
 		ctx    context.Context

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"runtime"
 	"time"
 
 	"github.com/wschannel/wschannel/internal/proto"
@@ -81,6 +82,7 @@ func (e *engine) nextMessage(ctx context.Context, dst []byte) (wire.Opcode, []by
 				data, ok = e.inflate(ev.Opcode, into, payload)
 			}
 			if ok {
+				e.handled++
 				e.expectReplies(e.in.Ready())
 				return ev.Opcode, data, nil
 			}
@@ -263,6 +265,7 @@ func (e *engine) fill(ctx context.Context, limit int, why errand) error {
 		n, err := e.read(ctx, limit, why)
 		if n > 0 {
 			e.in.Filled(n)
+			e.giveWay()
 			return nil
 		}
 		if wakes := e.wakes.Load(); wakes == seen {
@@ -286,6 +289,20 @@ func (e *engine) fill(ctx context.Context, limit int, why errand) error {
 		}
 	}
 	return e.readFailed(io.ErrNoProgress)
+}
+
+// giveWay is called after a read, and lets others run when much has been handled
+// since the last time. A peer that sends all the time gives its reader no reason to
+// wait: the reader would hold a processor until the scheduler takes it away, after
+// 10 ms, and many such peers would hold up everybody else for so long each. What
+// counts is how often something came, not how long it was: to change too often
+// between long messages costs more, for memory that is not in the caches any more.
+func (e *engine) giveWay() {
+	const read, many = 4, 128 // a message or a control frame counts as one
+	if e.handled += read; e.handled >= many {
+		e.handled = 0
+		runtime.Gosched()
+	}
 }
 
 // maxFruitless is how many reads in a row may bring nothing.
@@ -404,6 +421,7 @@ func (e *engine) readFailed(err error) error {
 
 // handle does what an event asks for that is no part of a message.
 func (e *engine) handle(ev proto.Event) {
+	e.handled++
 	switch ev.Kind {
 	case proto.Ping:
 		e.answerPing(ev.Data)

@@ -49,6 +49,7 @@ func (e *engine) nextReader(ctx context.Context) (Type, io.Reader, error) {
 	for {
 		switch ev := e.in.Next(); ev.Kind {
 		case proto.Start:
+			e.handled++
 			e.stream, e.streaming = &messageReader{e: e, ctx: ctx}, true
 			if ev.Compressed {
 				e.stream.startInflating(ev.Opcode)
