@@ -81,9 +81,13 @@ func (e *engine) dropUnsent() {
 // lose ends the channel because its transport failed.
 func (e *engine) lose(cause error) {
 	end := lostBy(cause)
-	if e.decide(end) == end {
-		e.hangUp(nil)
+	if e.decide(end) != end {
+		return
 	}
+	if isTimeout(cause) {
+		dropUnsent(e.link.Load().transport)
+	}
+	e.hangUp(nil)
 }
 
 // settled returns why a local close was not completed in good order.

@@ -141,22 +141,35 @@ func (w *socketWrite) once(fd uintptr) bool {
 // socketError returns the error that the kernel has noted for a socket, as the
 // reset by a peer. It tells of a lost connection while nothing is read.
 func socketError(conn transport) error {
+	var errno int
+	var err error
+	asked := onSocket(conn, func(fd int) {
+		errno, err = syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ERROR)
+	})
+	if !asked || err != nil || errno == 0 {
+		return nil
+	}
+	return syscall.Errno(errno)
+}
+
+// dropUnsent has the system forget what a peer has not taken in time, when the
+// connection is closed: it would offer it for minutes, and may hold megabytes.
+func dropUnsent(conn transport) {
+	onSocket(conn, func(fd int) {
+		// An error leaves it as it is.
+		_ = syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+	})
+}
+
+// onSocket calls f with the descriptor of a connection, if there is one.
+func onSocket(conn transport, f func(fd int)) (called bool) {
 	if t, ok := conn.(*tls.Conn); ok {
 		conn = t.NetConn()
 	}
 	s, ok := conn.(syscall.Conn)
 	if !ok {
-		return nil
+		return false
 	}
 	raw, err := s.SyscallConn()
-	if err != nil {
-		return nil
-	}
-	var errno int
-	if raw.Control(func(fd uintptr) {
-		errno, err = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_ERROR)
-	}) != nil || err != nil || errno == 0 {
-		return nil
-	}
-	return syscall.Errno(errno)
+	return err == nil && raw.Control(func(fd uintptr) { f(int(fd)) }) == nil
 }
