@@ -33,7 +33,7 @@ demo: ## two channels talk to a server on this machine, with a transcript
 	@go run ./cmd/wschannel demo
 
 .PHONY: test
-test: begin fmt vet staticcheck test-race test-alloc test-wasm fuzz-smoke bench-smoke verdict ## all checks and tests; lists what had to be skipped, and fails if it is in CI
+test: begin fmt vet staticcheck test-race test-alloc test-wasm fuzz-smoke bench-smoke soak-smoke verdict ## all checks and tests; lists what had to be skipped, and fails if it is in CI
 
 .PHONY: setup
 setup: ## install what tests can use besides Go and a C compiler (root: with apt-get)
@@ -141,6 +141,23 @@ BENCH_COUNT ?= 6
 .PHONY: bench-micro
 bench-micro: ## what masking, UTF-8, headers, deflate and wrappers cost, for benchstat (BENCH=Mask BENCH_COUNT=6)
 	@go test -run '^$$' -bench '$(BENCH)' -count $(BENCH_COUNT) -benchtime 50ms -cpu 1 . ./internal/wire ./internal/proto ./internal/deflate ./streamchannel
+
+# How long make soak goes on; all attacks are made once in any case.
+SOAK ?= 5m
+
+.PHONY: soak
+soak: ## attack servers and clients for SOAK (5m), and print what that has cost
+	@go run ./internal/soak -time $(SOAK)
+
+.PHONY: soak-smoke
+soak-smoke: begin
+	@if [[ $$(go env GOOS) != linux ]]; then \
+		echo "hostile peers: attacking needs Linux" >> $(SKIPPED); \
+	else \
+		echo "hostile peers, each attack for a moment:"; \
+		go run ./internal/soak -short >$(BIN)/soak.txt 2>$(BIN)/soak.log || { cat $(BIN)/soak.txt $(BIN)/soak.log; exit 1; }; \
+		echo "ok"; \
+	fi
 
 .PHONY: verdict
 verdict:

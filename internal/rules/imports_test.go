@@ -39,6 +39,7 @@ var layers = map[string]layer{
 	"internal/wasmtest/run":     {own: []string{"internal/wasmtest/servers"}},
 	"internal/wasmtest/servers": {own: []string{".", "status", "streamchannel", "internal/wire"}},
 	"internal/wasmtest/minimal": {own: []string{"."}},
+	"internal/soak":             {own: []string{".", "status"}},
 	"examples/chat":             {own: []string{".", "reconnect", "streamchannel", "status"}},
 	".":                         {own: []string{"status", "streamchannel", "internal/wire", "internal/proto", "internal/handshake", "internal/deflate", "internal/epoll"}},
 }

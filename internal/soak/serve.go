@@ -1,0 +1,262 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/wschannel/wschannel"
+	"github.com/wschannel/wschannel/status"
+)
+
+// What the processes under attack are set to.
+const (
+	messageLimit  = 256 << 10
+	fragmentLimit = 10_000
+	maxHeader     = 64 << 10               // of a request
+	hasty         = 500 * time.Millisecond // every time-out, where one is to be seen
+)
+
+// Addresses are where the server under attack listens.
+type Addresses struct {
+	Plain, TLS string
+	Hasty      string // with short time-outs for requests
+}
+
+// Sets of options. The time-outs that are not short are the defaults, so that none
+// strikes whom a loaded machine has delayed.
+const (
+	well    = "well"    // for the healthy
+	patient = "patient" // the same, for the hostile
+	closely = "closely" // a short CloseTimeout
+	hastily = "hastily" // every time-out is short
+)
+
+func options(set string) wschannel.Options {
+	o := wschannel.Options{MessageLimit: messageLimit, FragmentLimit: fragmentLimit}
+	switch set {
+	case hastily:
+		o.WriteTimeout, o.PingInterval, o.PingTimeout = hasty, hasty, hasty
+		fallthrough
+	case closely:
+		o.CloseTimeout = hasty
+	}
+	return o
+}
+
+// howEnded tells the end of a channel in a word or two.
+func howEnded(err error) string {
+	var end *wschannel.CloseError
+	switch {
+	case !errors.As(err, &end):
+		return "open"
+	case end.Code != status.AbnormalClosure:
+		return strconv.Itoa(int(end.Code))
+	case errors.Is(end, os.ErrDeadlineExceeded):
+		return "1006 timeout"
+	}
+	return "1006 lost"
+}
+
+// serve is the server under attack. Its paths are /SET/SERVICE, and the same
+// under /z with compression. What becomes of channels of the set well is not
+// counted.
+func serve() error {
+	g := newGauge()
+	mux := http.NewServeMux()
+	members := &members{}
+	go members.publish()
+	for _, set := range []string{well, patient, closely, hastily} {
+		for name, handler := range services(members) {
+			for prefix, compression := range map[string]wschannel.CompressionMode{
+				"": wschannel.CompressionOff, "/z": wschannel.CompressionContext,
+			} {
+				s := &wschannel.Server{
+					Handler: func(ctx context.Context, c *wschannel.Channel) {
+						if set != well {
+							context.AfterFunc(ctx, func() { g.ended(howEnded(c.Err())) })
+						}
+						handler(ctx, c)
+					},
+					AcceptOptions: wschannel.AcceptOptions{
+						Options:     options(set),
+						Compression: wschannel.Compression{Mode: compression},
+					},
+				}
+				mux.Handle(prefix+"/"+set+"/"+name, s)
+			}
+		}
+	}
+	config, err := selfSigned()
+	if err != nil {
+		return err
+	}
+	var at Addresses
+	for _, l := range []struct {
+		addr   *string
+		config *tls.Config
+		within time.Duration
+	}{
+		{&at.Plain, nil, patience}, {&at.TLS, config, patience}, {&at.Hasty, nil, hasty},
+	} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		*l.addr = listener.Addr().String()
+		server := &http.Server{
+			Handler:           mux,
+			ReadHeaderTimeout: l.within,
+			IdleTimeout:       l.within,
+			MaxHeaderBytes:    maxHeader,
+			ErrorLog:          log.New(io.Discard, "", 0), // of TLS handshakes that were cut
+			TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){},
+		}
+		if l.config != nil {
+			listener = tls.NewListener(listener, l.config)
+		}
+		go server.Serve(listener)
+	}
+	obey(g, map[string]func(string) any{"where": func(string) any { return at }})
+	return nil
+}
+
+// services returns what a channel can be used for.
+func services(m *members) map[string]func(context.Context, *wschannel.Channel) {
+	return map[string]func(context.Context, *wschannel.Channel){
+		"receive": receive,
+		"listen": func(ctx context.Context, c *wschannel.Channel) {
+			c.Listen(func(m wschannel.Message) { c.Send(ctx, m) }, nil)
+		},
+		"view": func(ctx context.Context, c *wschannel.Channel) {
+			c.ListenView(func(v wschannel.View) { c.Send(ctx, wschannel.Message(v)) }, nil)
+		},
+		"stream":    stream,
+		"deaf":      func(ctx context.Context, c *wschannel.Channel) { <-ctx.Done() },
+		"push":      push,
+		"broadcast": m.serve,
+	}
+}
+
+// receive echoes.
+func receive(ctx context.Context, c *wschannel.Channel) {
+	for {
+		m, err := c.Receive(ctx)
+		if err != nil || c.Send(ctx, m) != nil {
+			return
+		}
+	}
+}
+
+// stream reads messages in pieces and answers each with a short one.
+func stream(ctx context.Context, c *wschannel.Channel) {
+	for {
+		t, r, err := c.NextReader(ctx)
+		if err != nil {
+			return
+		}
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			return
+		}
+		if c.Send(ctx, wschannel.Message{Type: t, Data: []byte("done")}) != nil {
+			return
+		}
+	}
+}
+
+// noise returns random bytes, which cannot be compressed.
+func noise(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b)
+	return b
+}
+
+// push sends as much as the peer takes.
+func push(ctx context.Context, c *wschannel.Channel) {
+	data := noise(16 << 10)
+	for c.SendBinary(ctx, data) == nil {
+	}
+}
+
+// members are the channels that get all that is published.
+type members struct {
+	mu  sync.Mutex
+	all map[*wschannel.Channel]chan *wschannel.Prepared
+}
+
+// publish sends the members something all the time. Who is too slow misses it.
+func (m *members) publish() {
+	news, err := wschannel.Prepare(wschannel.Message{Type: wschannel.Binary, Data: noise(8 << 10)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for {
+		time.Sleep(5 * time.Millisecond)
+		m.mu.Lock()
+		for _, queue := range m.all {
+			select {
+			case queue <- news:
+			default:
+			}
+		}
+		m.mu.Unlock()
+	}
+}
+
+// serve makes a channel a member.
+func (m *members) serve(ctx context.Context, c *wschannel.Channel) {
+	queue := make(chan *wschannel.Prepared, 16)
+	m.mu.Lock()
+	if m.all == nil {
+		m.all = map[*wschannel.Channel]chan *wschannel.Prepared{}
+	}
+	m.all[c] = queue
+	m.mu.Unlock()
+	defer func() {
+		m.mu.Lock()
+		delete(m.all, c)
+		m.mu.Unlock()
+	}()
+	for {
+		select {
+		case news := <-queue:
+			if c.SendPrepared(ctx, news) != nil {
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// selfSigned returns a configuration for TLS with a certificate of its own.
+func selfSigned() (*tls.Config, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(24 * time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{certificate}, PrivateKey: key}},
+		NextProtos:   []string{"http/1.1"},
+	}, nil
+}
