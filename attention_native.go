@@ -153,13 +153,8 @@ func (e *engine) salvage(cause error) {
 	var giveUp *time.Timer
 	began := e.now()
 	giveUp = newTimer(func() {
-		now := e.now()
-		wait := max(began, e.heard.Load()) + int64(salvageTime) - now
-		if wait <= 0 && !e.inRead.Load() {
-			wait = int64(salvageTime) // who is to read has not come to it yet
-		}
-		if wait = min(wait, began+int64(salvageMost)-now); wait > 0 {
-			giveUp.Reset(time.Duration(wait))
+		if wait := e.salvageWait(began); wait > 0 {
+			giveUp.Reset(wait)
 			return
 		}
 		e.lose(cause)
@@ -172,4 +167,17 @@ func (e *engine) salvage(cause error) {
 		e.lose(cause)
 	}
 	<-e.when(finished)
+}
+
+// salvageWait returns for how long to wait for more, where salvaging began then.
+func (e *engine) salvageWait(began int64) time.Duration {
+	if e.isOver() {
+		return 0 // the timer fired while it was being stopped
+	}
+	now := e.now()
+	wait := max(began, e.heard.Load()) + int64(salvageTime) - now
+	if wait <= 0 && !e.inRead.Load() {
+		wait = int64(salvageTime) // who is to read has not come to it yet
+	}
+	return time.Duration(min(wait, began+int64(salvageMost)-now))
 }

@@ -250,3 +250,21 @@ func TestConnectionClosedUnderneath(t *testing.T) {
 		})
 	}
 }
+
+// The timer of salvaging may fire while it is being stopped. It must not set itself
+// again then: a channel that is over would be held for as long as it goes on.
+func TestSalvagingEndsWithTheChannel(t *testing.T) {
+	near, far := tcpPair(t)
+	defer near.Close()
+	c := newOn(t, far, RoleServer, silent)
+	e := &c.engine
+	began := e.now()
+	if wait := e.salvageWait(began); wait <= 0 || wait > salvageTime {
+		t.Errorf("open: waits for %v, want up to %v", wait, salvageTime)
+	}
+	c.CloseNow()
+	<-c.Done()
+	if wait := e.salvageWait(began); wait > 0 {
+		t.Errorf("over: waits for %v, want none", wait)
+	}
+}
