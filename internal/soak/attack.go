@@ -25,9 +25,14 @@ type attack struct {
 	unread   bool     // the peers do not read
 	deflate  bool     // all channels are compressed; otherwise every other one
 	plain    bool     // not over TLS; otherwise every eighth connection is
+	toTLS    bool     // to where TLS is expected, all the same
 
 	peers  int // in the short form; four times as many in the long one
 	memory int // the most KiB that each may take, beside the slack; of a client, clientMore
+
+	// How many connections of a peer the victim may see at once, of which it has
+	// not noticed that all but one have gone. 0 is 1.
+	connections int
 
 	// How it must end, for the peers and for their channels: with one of these.
 	// Of channels that are closed by peers at will nothing is asked.
@@ -48,11 +53,10 @@ const clientMore = 24
 // A bout is one attack on one process.
 type bout struct {
 	*attack
+	soak      *soak
 	victim    *child
 	onClients bool
 	peers     int
-	hold      time.Duration
-	at        Addresses
 }
 
 func (b *bout) name() string {
@@ -82,7 +86,7 @@ func (b *bout) fight(seed uint64) (seen map[string]int, err error) {
 	ends := make(chan string, b.peers)
 	run := func(p *peer, n int) {
 		defer p.conn.Close()
-		p.hold = b.hold
+		p.hold = b.soak.hold
 		p.random = rand.New(rand.NewPCG(seed, uint64(n)))
 		if !b.bare {
 			if err := p.open(); err != nil {
@@ -118,13 +122,16 @@ func (b *bout) fight(seed uint64) (seen map[string]int, err error) {
 
 // connect is the n-th hostile client.
 func (b *bout) connect(n int) (*peer, error) {
-	addr := b.at.Plain
-	if b.bare && b.set == hastily {
-		addr = b.at.Hasty
-	}
+	at := b.soak.at
 	secure := !b.plain && n%8 == 7
-	if secure {
-		addr = b.at.TLS
+	addr := at.Plain
+	switch {
+	case b.bare && b.set == hastily && b.toTLS:
+		addr = at.TLSHasty
+	case b.bare && b.set == hastily:
+		addr = at.PlainHasty
+	case secure:
+		addr = at.TLS
 	}
 	p, err := dial(addr, secure, !b.unread)
 	if err != nil {
@@ -147,7 +154,11 @@ func (b *bout) lure(serve func(p *peer, n int)) error {
 	}
 	defer l.Close()
 	var ok bool
-	if err := b.victim.ask(fmt.Sprintf("dial %d ws://%s/%s", b.peers, l.Addr(), b.setting()), &ok); err != nil {
+	url := fmt.Sprintf("ws://%s/%s", l.Addr(), b.setting())
+	if b.bare {
+		url = fmt.Sprintf("ws://%s/bare/%s", l.Addr(), b.setting())
+	}
+	if err := b.victim.ask(fmt.Sprint("dial ", b.peers, " ", url), &ok); err != nil {
 		return err
 	}
 	for n := range b.peers {
@@ -201,22 +212,28 @@ const (
 // settle waits for the victim to come to rest. It returns what it told before and
 // after that.
 func (b *bout) settle(first Stats) (peak, after Stats, err error) {
+	var settled Stats
 	if err := b.victim.ask("stats", &peak); err != nil {
 		return peak, after, err
 	}
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		if err := b.victim.ask("stats", &after); err != nil {
+		if err := b.victim.ask("stats", &settled); err != nil {
 			return peak, after, err
 		}
-		if after.Goroutines <= first.Goroutines+leftOverRoutines && after.Descriptors <= first.Descriptors || time.Now().After(deadline) {
+		if settled.Goroutines <= first.Goroutines+leftOverRoutines && settled.Descriptors <= first.Descriptors || time.Now().After(deadline) {
 			break
 		}
 	}
 	// Pools keep what they have for two collections, and the healthy channels use
 	// them all the time.
 	for range 5 {
-		if err := b.victim.ask("rest", &after); err != nil || b.left(first, after) <= 0 {
+		if err := b.victim.ask("rest", &after); err != nil {
 			return peak, after, err
+		}
+		// The healthy channels start some, for a moment.
+		after.Goroutines, after.Descriptors = settled.Goroutines, settled.Descriptors
+		if b.left(first, after) <= 0 {
+			break
 		}
 	}
 	return peak, after, nil
@@ -240,10 +257,10 @@ func (b *bout) judge(r *result, first, before, peak, after Stats) {
 	if most := int64(b.peers*b.bound())<<10 + slack; peak.PeakResident-before.Resident > most {
 		complain("%d KiB of memory at the peak; at most %d are allowed", (peak.PeakResident-before.Resident)>>10, most>>10)
 	}
-	if most := before.Goroutines + b.peers*goroutinesEach + 64; peak.PeakGoroutines > most {
+	if most := before.Goroutines + b.peers*goroutinesEach*max(1, b.connections) + 64; peak.PeakGoroutines > most {
 		complain("%d goroutines at the peak; at most %d are allowed", peak.PeakGoroutines, most)
 	}
-	if most := before.Descriptors + b.peers + 16; peak.PeakDescriptors > most {
+	if most := before.Descriptors + b.peers*max(1, b.connections) + 16; peak.PeakDescriptors > most {
 		complain("%d descriptors at the peak; at most %d are allowed", peak.PeakDescriptors, most)
 	}
 	if after.Goroutines > first.Goroutines+leftOverRoutines {

@@ -7,6 +7,7 @@ import (
 	"compress/flate"
 	"encoding/binary"
 	"errors"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -23,6 +24,17 @@ var fast = []attack{
 		},
 	},
 	{
+		name: "claimed lengths while nobody receives", server: true,
+		services: []string{"deaf"}, peers: 400, memory: 64,
+		peerSees: []string{"cut"}, ends: []string{"1006 lost"},
+		run: func(p *peer) string {
+			p.send(append(appendHeader(nil, fin|binaryData, 1<<62, p.client), make([]byte, 64<<10)...))
+			time.Sleep(p.hold)
+			p.vanish()
+			return "cut"
+		},
+	},
+	{
 		name: "wrong frames, then never a FIN", server: true, client: true,
 		services: echoes, set: closely, unread: true, peers: 400, memory: 32,
 		peerSees: []string{"cut"}, ends: []string{"1002"},
@@ -33,7 +45,7 @@ var fast = []attack{
 	},
 	{
 		name: "random bytes", server: true, client: true,
-		services: append([]string{"stream", "deaf"}, echoes...), peers: 200, memory: 96,
+		services: append([]string{"stream", "deaf"}, echoes...), peers: 100, memory: 96,
 		peerSees: []string{"1002", "1007", "1009", "cut"},
 		run: func(p *peer) string {
 			for range 64 {
@@ -46,20 +58,21 @@ var fast = []attack{
 	},
 	{
 		name: "connects and resets", server: true, client: true,
-		services: append([]string{"stream", "deaf", "push"}, echoes...), bare: true, plain: true, peers: 300, memory: 32,
+		services: append([]string{"stream", "deaf", "push"}, echoes...), bare: true, plain: true,
+		peers: 300, connections: 4, memory: 128,
 		peerSees: []string{"cut"},
 		run: func(p *peer) string {
-			defer p.vanish()
-			switch p.random.IntN(4) {
-			case 0: // at once
-			case 1: // in the handshake
-				p.send([]byte("GET /patient/receive HT"))
-			case 2:
-				p.open()
-			case 3: // with messages that are not read
-				if p.open() == nil {
-					p.send(bytes.Repeat(p.frame(fin|text, []byte("hello")), 1000))
+			p.abuse()
+			for range 9 {
+				if !p.client {
+					break // its clients connect once
 				}
+				again, err := dial(p.host, false, true)
+				if err != nil {
+					return err.Error()
+				}
+				again.path, again.random = p.path, p.random
+				again.abuse()
 			}
 			return "cut"
 		},
@@ -92,7 +105,7 @@ var fast = []attack{
 	},
 	{
 		name: "flood of tiny messages", server: true, client: true,
-		services: append([]string{"stream"}, echoes...), peers: 48, memory: 192,
+		services: append([]string{"stream"}, echoes...), peers: 32, memory: 192,
 		peerSees: []string{"1000"}, ends: []string{"1000"},
 		run: func(p *peer) string {
 			return p.flood(p.frame(fin|text, []byte("x")))
@@ -100,7 +113,7 @@ var fast = []attack{
 	},
 	{
 		name: "flood of tiny messages, compressed", server: true, client: true,
-		services: append([]string{"stream"}, echoes...), deflate: true, peers: 24, memory: 1024,
+		services: append([]string{"stream"}, echoes...), deflate: true, peers: 16, memory: 1536,
 		peerSees: []string{"1000"}, ends: []string{"1000"},
 		run: func(p *peer) string {
 			return p.flood(p.frame(fin|compressed|text, []byte{0}))
@@ -108,7 +121,7 @@ var fast = []attack{
 	},
 	{
 		name: "flood while nobody receives", server: true,
-		services: []string{"deaf"}, peers: 200, memory: 224,
+		services: []string{"deaf"}, peers: 100, memory: 320,
 		peerSees: []string{"cut"}, ends: []string{"1006 lost"},
 		run: func(p *peer) string {
 			chunk := bytes.Repeat(p.frame(fin|text, nil), 2000)
@@ -141,7 +154,7 @@ var fast = []attack{
 	},
 	{
 		name: "bombs below the limit", server: true, client: true,
-		services: echoes, deflate: true, peers: 48, memory: 5 * messageLimit >> 10,
+		services: echoes, deflate: true, peers: 32, memory: 5 * messageLimit >> 10,
 		peerSees: []string{"1000"}, ends: []string{"1000"},
 		run: func(p *peer) string {
 			return p.floodOf(p.frame(fin|compressed|binaryData, squib()), 1)
@@ -156,6 +169,26 @@ var fast = []attack{
 			return p.floodOf(p.frame(fin|compressed|binaryData, blocks), 1)
 		},
 	},
+}
+
+// abuse resets a connection at one of several moments.
+func (p *peer) abuse() {
+	defer p.vanish()
+	switch p.random.IntN(4) {
+	case 0: // at once
+	case 1: // in the handshake
+		if p.client {
+			p.send([]byte("GET /patient/receive HT"))
+		} else if _, err := http.ReadRequest(p.in); err == nil {
+			p.send([]byte("HTTP/1.1 101 Swi"))
+		}
+	case 2: // after it
+		p.open()
+	case 3: // with messages that are not read
+		if p.open() == nil {
+			p.send(bytes.Repeat(p.frame(fin|text, []byte("hello")), 1000))
+		}
+	}
 }
 
 // flood sends a frame again and again, in runs of some 64 KiB.

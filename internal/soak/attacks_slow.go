@@ -30,8 +30,18 @@ var slow = []attack{
 		peerSees: []string{"cut"}, ends: []string{"no channel"},
 		run: func(p *peer) string {
 			if !p.client {
-				return p.response() // its request, and the end
+				http.ReadRequest(p.in)
+				return p.end()
 			}
+			return p.response()
+		},
+	},
+	{
+		name: "connect, send half a TLS handshake", server: true,
+		set: hastily, bare: true, plain: true, toTLS: true, peers: 400, memory: 32,
+		peerSees: []string{"cut"},
+		run: func(p *peer) string {
+			p.send([]byte{22, 3, 1, 2, 0, 1}) // a record of 512 bytes (RFC 8446 §5.1)
 			return p.response()
 		},
 	},
@@ -68,7 +78,7 @@ var slow = []attack{
 	},
 	{
 		name: "header of a megabyte", server: true, client: true,
-		bare: true, services: echoes, peers: 100, memory: 128,
+		bare: true, services: echoes, peers: 64, memory: 128,
 		peerSees: []string{"431", "cut"}, ends: []string{"no channel"},
 		run: func(p *peer) string {
 			line := p.request("")
@@ -158,7 +168,7 @@ var slow = []attack{
 	},
 	{
 		name: "never reads, is echoed to", server: true, client: true,
-		services: echoes, set: hastily, unread: true, peers: 100, memory: 512,
+		services: echoes, set: hastily, unread: true, peers: 48, memory: 512,
 		peerSees: []string{"cut"}, ends: []string{"1006 timeout"},
 		run: func(p *peer) string {
 			p.conn.SetWriteDeadline(time.Now().Add(patience))
@@ -172,7 +182,7 @@ var slow = []attack{
 	},
 	{
 		name: "never reads, is pushed and published to", server: true,
-		services: []string{"push", "broadcast"}, set: hastily, unread: true, peers: 200, memory: 128,
+		services: []string{"push", "broadcast"}, set: hastily, unread: true, peers: 100, memory: 128,
 		peerSees: []string{"cut"}, ends: []string{"1006 timeout"},
 		run: (*peer).unread,
 	},

@@ -137,7 +137,7 @@ func visit(url string) string {
 		Options:     options(path.Base(url)),
 		Compression: wschannel.Compression{Mode: wschannel.CompressionContext},
 	}
-	if path.Base(url) == hastily {
+	if strings.HasSuffix(url, "/bare/"+hastily) {
 		d.HandshakeTimeout = hasty
 	}
 	ctx := context.Background()

@@ -18,7 +18,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -44,10 +43,9 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	raiseLimit()
-	s := &soak{scale: 4, hold: 5 * time.Second, window: 3 * time.Second, until: time.Now().Add(*long)}
+	s := &soak{scale: 4, until: time.Now().Add(*long)}
 	if *short {
-		s.scale, s.hold, s.window, s.together, s.until = 1, 300*time.Millisecond, 0, true, time.Time{}
+		s.scale, s.hold, s.together, s.until = 1, 200*time.Millisecond, true, time.Time{}
 	}
 	err := s.start()
 	if err == nil {
@@ -60,15 +58,6 @@ func main() {
 		log.Fatal(err)
 	case s.failures() > 0:
 		log.Fatalf("%d attacks had consequences", s.failures())
-	}
-}
-
-// raiseLimit allows as many descriptors as may be had; children inherit it.
-func raiseLimit() {
-	var l syscall.Rlimit
-	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l) == nil {
-		l.Cur = l.Max
-		syscall.Setrlimit(syscall.RLIMIT_NOFILE, &l)
 	}
 }
 
@@ -99,9 +88,9 @@ func (s *soak) start() error {
 	if err := s.server.ask("where", &s.at); err != nil {
 		return err
 	}
-	urls := ""
+	urls := fmt.Sprintf("ws://%[1]s/z/well/receive wss://%[2]s/z/well/receive", s.at.Plain, s.at.TLS)
 	for _, service := range echoes {
-		urls += fmt.Sprintf(" ws://%s/well/%s ws://%s/z/well/%s wss://%s/z/well/%s", s.at.Plain, service, s.at.Plain, service, s.at.TLS, service)
+		urls += fmt.Sprintf(" ws://%s/well/%s wss://%s/well/%s", s.at.Plain, service, s.at.TLS, service)
 	}
 	var ok bool
 	return s.clients.ask("healthy "+urls, &ok)
@@ -124,7 +113,7 @@ func (s *soak) groups(only string) (all [][]bout) {
 			{attack: &a, victim: s.server},
 			{attack: &a, victim: s.clients, onClients: true},
 		} {
-			b.peers, b.hold, b.at = a.peers*s.scale, s.hold, s.at
+			b.peers, b.soak = a.peers*s.scale, s
 			if (b.onClients && !a.client || !b.onClients && !a.server) || !matches(b.name(), only) {
 				continue
 			}
@@ -154,6 +143,11 @@ func (s *soak) run(ctx context.Context, only string) error {
 	groups := s.groups(only)
 	if len(groups) == 0 {
 		return errors.New("no attack is selected")
+	}
+	if !s.together {
+		each := time.Until(s.until) / time.Duration(len(groups))
+		s.window = min(max(each*3/10, time.Second), 5*time.Second)
+		s.hold = min(max(each*4/10, time.Second), 10*time.Second)
 	}
 	time.Sleep(max(s.window, 500*time.Millisecond)) // until the healthy channels are all there
 	s.first = map[*child]Stats{}

@@ -34,8 +34,8 @@ const (
 
 // Addresses are where the server under attack listens.
 type Addresses struct {
-	Plain, TLS string
-	Hasty      string // with short time-outs for requests
+	Plain, TLS           string
+	PlainHasty, TLSHasty string // with short time-outs for requests
 }
 
 // Sets of options. The time-outs that are not short are the defaults, so that none
@@ -112,7 +112,8 @@ func serve() error {
 		config *tls.Config
 		within time.Duration
 	}{
-		{&at.Plain, nil, patience}, {&at.TLS, config, patience}, {&at.Hasty, nil, hasty},
+		{&at.Plain, nil, patience}, {&at.TLS, config, patience},
+		{&at.PlainHasty, nil, hasty}, {&at.TLSHasty, config, hasty},
 	} {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

@@ -114,7 +114,11 @@ func memory() (resident, peak int64) {
 	return kib("VmRSS:"), kib("VmHWM:")
 }
 
+var counting sync.Mutex // reading the folder takes a descriptor
+
 func countDescriptors() int {
+	counting.Lock()
+	defer counting.Unlock()
 	names, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return 0
