@@ -54,7 +54,6 @@ type chaos struct {
 func playChaos(ctx context.Context, out, complaints io.Writer) error {
 	seed := faultlink.Seed()
 	c := &chaos{out: out, random: rand.New(rand.NewPCG(seed, 0)), tally: newTally()}
-	errorLog := log.New(complaints, "", 0)
 	server := &wschannel.Server{Handler: c.tally.handle, Logger: slog.New(slog.NewTextHandler(complaints, &slog.HandlerOptions{Level: slog.LevelError})), AcceptOptions: wschannel.AcceptOptions{Options: chaosOptions}}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
