@@ -105,7 +105,7 @@ var fast = []attack{
 	},
 	{
 		name: "flood of tiny messages", server: true, client: true,
-		services: append([]string{"stream"}, echoes...), peers: 32, memory: 192,
+		services: append([]string{"stream"}, echoes...), peers: 32, memory: 256,
 		peerSees: []string{"1000"}, ends: []string{"1000"},
 		run: func(p *peer) string {
 			return p.flood(p.frame(fin|text, []byte("x")))

@@ -168,7 +168,7 @@ var slow = []attack{
 	},
 	{
 		name: "never reads, is echoed to", server: true, client: true,
-		services: echoes, set: hastily, unread: true, peers: 48, memory: 512,
+		services: echoes, set: hastily, unread: true, peers: 48, memory: 768,
 		peerSees: []string{"cut"}, ends: []string{"1006 timeout"},
 		run: func(p *peer) string {
 			p.conn.SetWriteDeadline(time.Now().Add(patience))
