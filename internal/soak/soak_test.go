@@ -39,7 +39,7 @@ func TestJudge(t *testing.T) {
 	peakMost := Stats{
 		PeakResident:    before.Resident + slack + peers*10<<10,
 		PeakGoroutines:  before.Goroutines + peers*goroutinesEach + 64,
-		PeakDescriptors: before.Descriptors + peers + 16,
+		PeakDescriptors: before.Descriptors + peers*descriptorsEach + 16,
 	}
 	afterMost := Stats{
 		Live:        before.Live + leftOver + peers*leftOverEach,
