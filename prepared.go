@@ -7,7 +7,8 @@ import "context"
 // be used by any number of goroutines at the same time.
 type Prepared struct {
 	message Message
-	forms   forms // in which it is sent, besides as it stands
+	//lint:ignore U1000 only native platforms have some
+	forms forms // in which it is sent, besides as it stands
 }
 
 // Prepare prepares a message. Its data is not kept after the call. It refuses

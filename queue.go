@@ -41,6 +41,7 @@ type sendQueue struct {
 // outgoing is a message as it was given to be sent.
 type outgoing struct {
 	Message
+	//lint:ignore U1000 only native platforms have SendPlain
 	plain    bool      // not to be compressed
 	prepared *Prepared // what Message is of, nil if it was not prepared
 }

@@ -1,9 +1,6 @@
 package main
 
-import (
-	"encoding/json"
-	"time"
-)
+import "time"
 
 // The subprotocols. A client that offers none gets the lines.
 const (
@@ -29,15 +26,6 @@ type event struct {
 	ID     string    `json:"id,omitempty"` // of the post that was said
 	Text   string    `json:"text,omitempty"`
 	Time   time.Time `json:"time"`
-}
-
-// json is the event as a page gets it.
-func (e event) json() string {
-	text, err := json.Marshal(e)
-	if err != nil {
-		panic(err) // there is nothing in it that could not be
-	}
-	return string(text)
 }
 
 // A post is what a member says. A client that cannot know whether a post has

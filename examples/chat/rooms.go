@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -197,6 +198,15 @@ func (m *member) replaced() {
 	m.audience().Leave(m.ch)
 	// This waits for the other side, and nobody here waits for that.
 	go m.ch.CloseWith(status.NormalClosure, "connected again")
+}
+
+// json is the event as a page gets it.
+func (e event) json() string {
+	text, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // there is nothing in it that could not be
+	}
+	return string(text)
 }
 
 func text(s string) wschannel.Message {
