@@ -39,9 +39,7 @@ func (l *listener) board(ctx context.Context) bool {
 	l.mu.Lock()
 	l.cancel = nil // nobody has to be woken
 	l.mu.Unlock()
-	c := e.link.Load().loop
-	c.Watch(l)
-	c.Nudge()
+	e.link.Load().loop.Watch(l)
 	return true
 }
 

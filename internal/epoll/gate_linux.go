@@ -76,6 +76,9 @@ func (g *gate) setDeadline(at time.Time) (passed bool) {
 	defer g.mu.Unlock()
 	left := time.Until(at)
 	passed = !at.IsZero() && left <= 0
+	if g.closed.Load() { // since who calls has looked
+		return passed
+	}
 	if g.more == nil && (at.IsZero() || passed) {
 		g.passed.Store(passed)
 		return passed

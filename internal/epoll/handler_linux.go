@@ -26,6 +26,7 @@ func (c *Conn) Watch(h Handler) {
 		return
 	}
 	c.handler.Store(&h)
+	c.Nudge()
 }
 
 // Nudge has the handler called, on a goroutine of its own.
@@ -53,8 +54,9 @@ func (c *Conn) begin() bool {
 func (c *Conn) attempt() (more bool) {
 	regular := false
 	defer func() {
-		if !regular {
-			c.turn.Store(resting) // the goroutine is being ended
+		// Otherwise the goroutine is being ended, which is not to end another's turn.
+		if !regular && c.turn.Swap(resting) == wanted {
+			c.Nudge()
 		}
 	}()
 	for {
