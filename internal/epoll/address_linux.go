@@ -2,6 +2,8 @@ package epoll
 
 import (
 	"net"
+	"net/netip"
+	"runtime"
 	"strconv"
 	"syscall"
 )
@@ -10,28 +12,41 @@ import (
 type addresses struct{ local, remote net.Addr }
 
 // LocalAddr implements net.Conn.
-func (c *Conn) LocalAddr() net.Addr { return c.ends().local }
+func (c *Conn) LocalAddr() net.Addr { return c.addresses().local }
 
 // RemoteAddr implements net.Conn.
-func (c *Conn) RemoteAddr() net.Addr { return c.ends().remote }
+func (c *Conn) RemoteAddr() net.Addr { return c.addresses().remote }
 
-// ends asks the system, so that no open Conn has to remember.
-func (c *Conn) ends() *addresses {
+// addresses asks the system, so that an open Conn has little to remember.
+func (c *Conn) addresses() *addresses {
 	if c.enter() == nil {
 		defer c.leave()
 		return c.ask()
 	}
 	for {
-		if a := c.addresses.Load(); a != nil {
+		if a := c.ends.Load(); a != nil {
 			return a
 		}
+		runtime.Gosched() // it is being closed
 	}
 }
 
 func (c *Conn) ask() *addresses {
 	local, _ := syscall.Getsockname(c.fd)
+	if c.peer.IsValid() {
+		return &addresses{address(local), net.TCPAddrFromAddrPort(c.peer)}
+	}
 	remote, _ := syscall.Getpeername(c.fd)
 	return &addresses{address(local), address(remote)}
+}
+
+// peerOf returns the other end of a TCP socket.
+func peerOf(fd int) (peer netip.AddrPort) {
+	remote, _ := syscall.Getpeername(fd)
+	if a, ok := address(remote).(*net.TCPAddr); ok {
+		peer = a.AddrPort()
+	}
+	return peer
 }
 
 // address returns nil for what is no address of a stream.

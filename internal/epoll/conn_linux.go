@@ -3,6 +3,7 @@ package epoll
 import (
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -14,17 +15,20 @@ import (
 type Conn struct {
 	fd      int
 	id      uint32 // its place in the table of the loop
+	serial  int32  // tells it from others that had that place
 	loop    *loop
 	users   atomic.Int32 // who is in a system call with fd; closed, if it is to be closed
 	in, out gate
 	hungUp  atomic.Bool // the peer has: there is an end to be read
+	divided atomic.Bool // what is to be read, by something sent out of band
 	tcp     bool
 
 	handler atomic.Pointer[Handler]
 	turn    atomic.Int32 // resting, running, or to be run once more
 	distant atomic.Int32 // how many more times the handler runs on a goroutine
 
-	addresses atomic.Pointer[addresses] // since it was closed
+	peer netip.AddrPort            // remote, which the system forgets after a reset
+	ends atomic.Pointer[addresses] // since it was closed
 }
 
 const (
@@ -50,6 +54,9 @@ func Adopt(raw syscall.RawConn) (*Conn, error) {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	c := &Conn{fd: fd, tcp: tcp}
+	if tcp {
+		c.peer = peerOf(fd)
+	}
 	if err := enlist(c); err != nil {
 		syscall.Close(fd)
 		return nil, err
@@ -97,7 +104,7 @@ func (c *Conn) Close() error {
 			break
 		}
 	}
-	c.addresses.Store(c.ask())
+	c.ends.Store(c.ask())
 	c.in.shut()
 	c.out.shut()
 	c.leave()
@@ -109,8 +116,9 @@ func (c *Conn) Close() error {
 func (c *Conn) HungUp() bool { return c.hungUp.Load() }
 
 // Streams reports whether a read that returns less than it was asked for has taken
-// all that there was. A Unix socket stops where something else than bytes was sent.
-func (c *Conn) Streams() bool { return c.tcp }
+// all that there was. A Unix socket stops where something else than bytes was sent,
+// any other where something was sent out of band.
+func (c *Conn) Streams() bool { return c.tcp && !c.divided.Load() }
 
 // Read implements net.Conn.
 func (c *Conn) Read(p []byte) (n int, err error) {
@@ -198,6 +206,7 @@ func (c *Conn) await(g *gate, try func(fd uintptr) bool) error {
 		done := try(uintptr(c.fd))
 		c.leave()
 		if done {
+			g.open() // there may be more, for somebody else who waits
 			return nil
 		}
 		c.loop.handOver()

@@ -30,10 +30,11 @@ type loop struct {
 	events  [batchSize]syscall.EpollEvent
 	n       int // how many of them are filled
 
-	mu    sync.Mutex
-	conns []*Conn // by id
-	free  []uint32
-	count int
+	mu       sync.Mutex
+	conns    []*Conn // by id
+	free     []uint32
+	count    int
+	enlisted int32 // how many there have been
 }
 
 // batchSize is how many events are taken at a time.
@@ -49,6 +50,9 @@ const (
 	readable = syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLHUP | syscall.EPOLLERR
 	writable = syscall.EPOLLOUT | syscall.EPOLLHUP | syscall.EPOLLERR
 	hangUp   = syscall.EPOLLRDHUP | syscall.EPOLLHUP | syscall.EPOLLERR
+	urgent   = syscall.EPOLLPRI
+	// watched are those that a socket is looked after for.
+	watched = readable | writable | urgent | edge
 	// edge is EPOLLET, which package syscall has as a negative number.
 	edge = 1 << 31
 )
@@ -64,17 +68,21 @@ var loops struct {
 func enlist(c *Conn) error {
 	loops.Lock()
 	defer loops.Unlock()
-	if len(loops.all) < runtime.GOMAXPROCS(0) {
-		l, err := newLoop()
-		if err != nil {
-			return err
-		}
-		loops.all = append(loops.all, l)
-		loops.next = len(loops.all) - 1
-		go l.run()
+	if len(loops.all) >= runtime.GOMAXPROCS(0) {
+		loops.next = (loops.next + 1) % len(loops.all)
+		return loops.all[loops.next].enlist(c)
 	}
-	loops.next = (loops.next + 1) % len(loops.all)
-	return loops.all[loops.next].enlist(c)
+	l, err := newLoop()
+	if err != nil {
+		return err
+	}
+	if err := l.enlist(c); err != nil {
+		l.file.Close()
+		return err
+	}
+	loops.all = append(loops.all, l)
+	go l.run()
+	return nil
 }
 
 func newLoop() (*loop, error) {
@@ -92,7 +100,11 @@ func newLoop() (*loop, error) {
 		err = l.file.SetReadDeadline(time.Time{}) // if it does look after it
 	}
 	if err != nil {
-		syscall.Close(fd)
+		if l.file != nil {
+			l.file.Close()
+		} else {
+			syscall.Close(fd)
+		}
 		return nil, err
 	}
 	l.polls = func(uintptr) bool { return l.poll() }
@@ -114,9 +126,11 @@ func (l *loop) enlist(c *Conn) error {
 		l.conns = append(l.conns, c)
 	}
 	l.count++
-	// The id, not the descriptor: that may be another socket's by the time an
+	l.enlisted++
+	c.serial = l.enlisted
+	// Not the descriptor: that, and the id, may be another socket's by the time an
 	// event is looked at.
-	ev := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLOUT | syscall.EPOLLRDHUP | edge, Fd: int32(c.id)}
+	ev := syscall.EpollEvent{Events: watched, Fd: int32(c.id), Pad: c.serial}
 	if err := syscall.EpollCtl(l.fd, syscall.EPOLL_CTL_ADD, c.fd, &ev); err != nil {
 		l.remove(c)
 		return os.NewSyscallError("epoll_ctl", err)
@@ -174,6 +188,9 @@ func (l *loop) serve(h happening) bool {
 	if h.events&hangUp != 0 {
 		c.hungUp.Store(true)
 	}
+	if h.events&urgent != 0 {
+		c.divided.Store(true)
+	}
 	if h.events&writable != 0 {
 		c.out.open()
 	}
@@ -220,11 +237,17 @@ func (l *loop) gather() bool {
 	} else if l.raw.Read(l.polls) != nil { // it polls before it waits
 		return false
 	}
+	l.fill()
+	return true
+}
+
+// fill makes a batch of the events.
+func (l *loop) fill() {
 	l.batch = l.store[:0]
 	l.mu.Lock()
 	for _, ev := range l.events[:l.n] {
 		// One that was closed since then is not there any more.
-		if c := l.conns[ev.Fd]; c != nil {
+		if c := l.conns[ev.Fd]; c != nil && c.serial == ev.Pad {
 			l.batch = append(l.batch, happening{c, ev.Events})
 		}
 	}
@@ -235,7 +258,6 @@ func (l *loop) gather() bool {
 	clear(l.again)
 	l.again = l.again[:0]
 	l.store = l.batch
-	return true
 }
 
 // poll asks for events without waiting, and reports whether there are any.
