@@ -36,7 +36,7 @@ func (r *Reader) readsDirectly() bool {
 // some, as much as Wants says.
 func (r *Reader) CollectInPlace() {
 	r.Collect(nil)
-	r.inPlace = true
+	r.inPlace, r.asks = true, true
 }
 
 // stays reports whether the frame under way, of which nothing was taken out of the
@@ -68,11 +68,12 @@ func (r *Reader) Grow(n int) { r.dst = slices.Grow(r.dst, n) }
 func (r *Reader) Collected() int { return len(r.dst) - r.base }
 
 // Lend is Grow with memory of the caller, which has to hold what is collected and n
-// more bytes. It returns the memory that was lent before.
+// more bytes. It returns the memory that was lent before. If that is not enough Next
+// returns Lack until there is more.
 func (r *Reader) Lend(p []byte) (before []byte) {
 	before = r.dst
 	r.dst = append(p[:0], r.dst[r.base:]...)
-	r.base = 0
+	r.base, r.asks = 0, true
 	if !r.lent {
 		before = nil
 	}

@@ -72,6 +72,7 @@ type Reader struct {
 	streaming  bool
 	waiting    bool // a message beyond the limits is left where it is
 	inPlace    bool // a message may be left where it is, for the caller to look at
+	asks       bool // for memory, with Lack
 	lent       bool // dst is memory that Collect brought, otherwise base is 0
 	over       bool
 }
@@ -92,7 +93,7 @@ func (r *Reader) AllowCompression() { r.cfg.Compression = true }
 // dst; a nil dst stands for new memory. A message that began to be streamed is
 // dropped first.
 func (r *Reader) Collect(dst []byte) {
-	r.waiting, r.inPlace = false, false
+	r.waiting, r.inPlace, r.asks = false, false, false
 	r.Skip()
 	r.Release()
 	if r.streaming {
@@ -338,7 +339,7 @@ func (r *Reader) payload() (Event, bool) {
 		}
 		return r.leave(p), true
 	}
-	if r.inPlace && len(p) > 0 && cap(r.dst) == 0 && !r.skipping {
+	if r.asks && len(p) > cap(r.dst)-len(r.dst) && !r.streaming && !r.skipping {
 		return Event{Kind: Lack}, true
 	}
 	if r.streaming && !r.skipping {
