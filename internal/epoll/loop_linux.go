@@ -27,6 +27,7 @@ type loop struct {
 	again   []*Conn     // have more to do
 	current *Conn       // whose handler runs
 	polls   func(uintptr) bool
+	runs    func() // run, made once
 	events  [batchSize]syscall.EpollEvent
 	n       int // how many of them are filled
 
@@ -81,7 +82,7 @@ func enlist(c *Conn) error {
 		return err
 	}
 	loops.all = append(loops.all, l)
-	go l.run()
+	go l.runs()
 	return nil
 }
 
@@ -107,6 +108,7 @@ func newLoop() (*loop, error) {
 		}
 		return nil, err
 	}
+	l.runs = l.run
 	l.polls = func(uintptr) bool { return l.poll() }
 	l.watchdog.timer = time.AfterFunc(1<<63-1, l.look)
 	l.watchdog.timer.Stop()
@@ -211,7 +213,7 @@ func (l *loop) serve(h happening) bool {
 	ended := true
 	defer func() {
 		if ended && l.busy.CompareAndSwap(turn, turn+1) {
-			go l.run() // the handler has ended the goroutine of the loop
+			go l.runs() // the handler has ended the goroutine of the loop
 		}
 	}()
 	more := c.attempt()

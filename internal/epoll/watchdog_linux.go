@@ -49,7 +49,7 @@ func (l *loop) look() {
 		if l.busy.CompareAndSwap(now, now+1) {
 			l.current.distant.Store(distance)
 			d.stalled()
-			go l.run()
+			go l.runs()
 		}
 	default:
 		d.awake.Store(false)
@@ -88,6 +88,6 @@ func (c *Conn) isDistant() bool {
 // so it is the loop no more.
 func (l *loop) handOver() {
 	if now := l.busy.Load(); now%2 == 1 && l.busy.CompareAndSwap(now, now+1) {
-		go l.run()
+		go l.runs()
 	}
 }
