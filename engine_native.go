@@ -65,6 +65,7 @@ type engine struct {
 	heard     atomic.Int64  // when the last byte came, in ns since born
 	attention attention
 	rider     atomic.Pointer[listener] // the listener that a loop calls
+	seat      right                    // its own, until it has left
 
 	// Sending.
 	message    right

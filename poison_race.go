@@ -10,4 +10,8 @@ const poisoning = true
 var poisonous = bytes.Repeat([]byte{0xDB}, pendingLimit)
 
 // poison makes whoever still uses a buffer that was given back see nonsense.
-func poison(b []byte) { copy(b, poisonous) }
+func poison(b []byte) {
+	for len(b) > 0 {
+		b = b[copy(b, poisonous):]
+	}
+}

@@ -32,10 +32,11 @@ const readsInARow = 4
 // board hands the listener over to a loop, if that can be.
 func (l *listener) board(ctx context.Context) bool {
 	e := &l.c.engine
-	// Not before one that was stopped has left.
-	if !e.toLoop(ctx) || !e.rider.CompareAndSwap(nil, l) {
+	// Not before one that was stopped has left, which it is about to.
+	if !e.toLoop(ctx) || !e.seat.take(ctx.Done(), nil) {
 		return false
 	}
+	e.rider.Store(l)
 	l.mu.Lock()
 	l.cancel = nil // nobody has to be woken
 	l.mu.Unlock()
@@ -56,6 +57,7 @@ func (l *listener) alight() {
 	}
 	e.link.Load().loop.Watch(nil)
 	e.rider.Store(nil)
+	e.seat.release()
 	l.leave()
 }
 
@@ -215,10 +217,9 @@ func (e *engine) mayRead() error {
 	switch {
 	case e.drained():
 		return errDry
-	case e.socket.reads == 0:
+	case e.socket.reads <= 0:
 		return errOthers
 	}
-	e.socket.reads--
 	return nil
 }
 

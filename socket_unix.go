@@ -20,7 +20,7 @@ type socket struct {
 	raw     syscall.RawConn
 	e       *engine // lends the memory to read into, and is told before a read waits
 	tryRead func(fd uintptr) bool
-	fd      int32 // of the read under way
+	fd      int32 // of the read under way, otherwise -1
 	told    bool  // e was told
 	drained bool  // the last read took all that there was
 	reads   int8  // how many more of them a listener on a loop may make in a row
@@ -55,7 +55,7 @@ func newSocket(conn transport) *socket {
 	if err != nil {
 		return nil
 	}
-	s := &socket{raw: raw}
+	s := &socket{raw: raw, fd: -1}
 	s.tryRead = s.readOnce
 	return s
 }
@@ -69,7 +69,9 @@ type plainSocket interface {
 // read waits until there is something to read, and reads it.
 func (s *socket) read() (n int, err error) {
 	s.told, s.readN, s.readErr = false, 0, nil
-	if err := s.raw.Read(s.tryRead); err != nil && s.readN == 0 {
+	err = s.raw.Read(s.tryRead)
+	s.fd = -1
+	if err != nil && s.readN == 0 {
 		return 0, err
 	}
 	return s.readN, s.readErr
@@ -101,6 +103,7 @@ func (s *socket) readOnce(fd uintptr) bool {
 			return true
 		default:
 			s.readN = n
+			s.reads = max(s.reads-1, 0)
 			s.drained = n < len(p)
 			return true
 		}

@@ -1,0 +1,36 @@
+//go:build !race
+
+package wschannel
+
+import (
+	"fmt"
+	"testing"
+)
+
+// An echo of a view allocates nothing, whatever its size.
+func TestAllocRide(t *testing.T) {
+	for _, on := range sockets {
+		for _, size := range []int{0, 32, 16 << 10, 40_000, 100_000, 1 << 20} {
+			t.Run(fmt.Sprintf("%s, %d bytes", on.name, size), func(t *testing.T) {
+				client, server := channelPair(t, on.connect, nil)
+				ctx := t.Context()
+				server.ListenView(func(v View) {
+					if err := server.Send(ctx, Message(v)); err != nil {
+						t.Error(err)
+					}
+				}, nil)
+				wantRiding(t, server)
+				message := make([]byte, size)
+				dst := make([]byte, 0, size)
+				allocBudget(t, 0, func() {
+					if err := client.SendBinary(ctx, message); err != nil {
+						t.Fatal(err)
+					}
+					if _, b, err := client.ReceiveAppend(ctx, dst); err != nil || len(b) != size {
+						t.Fatal(len(b), err)
+					}
+				})
+			})
+		}
+	}
+}
