@@ -268,9 +268,9 @@ var visitWrappers = []struct {
 	exact bool
 	wrap  func(net.Conn, *faultPlan) net.Conn
 }{
-	{"inexact", false, func(c net.Conn, p *faultPlan) net.Conn { return &faultConn{c, p} }},
-	{"exact", true, func(c net.Conn, p *faultPlan) net.Conn { return &faultSocket{faultConn{c, p}} }},
-	{"in pieces", false, func(c net.Conn, p *faultPlan) net.Conn { return &faultConn{&choppyConn{c, 40, false}, p} }},
+	{"inexact", false, func(c net.Conn, p *faultPlan) net.Conn { return &faultConn{Conn: c, plan: p} }},
+	{"exact", true, func(c net.Conn, p *faultPlan) net.Conn { return &faultSocket{faultConn{Conn: c, plan: p}} }},
+	{"in pieces", false, func(c net.Conn, p *faultPlan) net.Conn { return &faultConn{Conn: &choppyConn{c, 40, false}, plan: p} }},
 }
 
 // The n-th call goes wrong from the handshake to the shutdown.

@@ -246,6 +246,24 @@ func (s *stage) sendPrepared() error {
 	return s.close()
 }
 
+// listenAndEcho answers what it views.
+func (s *stage) listenAndEcho() error {
+	var failed error
+	err := s.listened(func(ended func(error)) {
+		s.c.ListenView(func(v View) {
+			m := v.Clone()
+			s.received = append(s.received, m)
+			if failed != nil {
+				return
+			}
+			if failed = s.c.Send(s.ctx, m); failed == nil {
+				s.accepted = append(s.accepted, m)
+			}
+		}, ended)
+	})
+	return either(failed, err)
+}
+
 // Nobody receives: what comes is noticed by who attends.
 func (s *stage) wait() error {
 	<-s.c.Done()
@@ -266,6 +284,9 @@ var plays = []play{
 	{"be closed", (*stage).receiveAll, (*stage).close, false},
 	{"close both", (*stage).close, (*stage).close, false},
 	{"be closed unattended", (*stage).wait, (*stage).close, false},
+	{"view", (*stage).view, (*stage).sendAndClose, false},
+	{"listen and answer", (*stage).listenAndEcho, (*stage).askEcho, false},
+	{"listen and be closed", both((*stage).view, (*stage).close), (*stage).listen, true},
 	{"cancel and resume", (*stage).receiveImpatiently, (*stage).sendOnCue, false},
 	{"listen", (*stage).listen, (*stage).sendPrepared, false},
 	{"be viewed", (*stage).sendPrepared, (*stage).view, false},
@@ -440,10 +461,10 @@ var faultWrappers = []struct {
 	exact  bool
 	prompt bool
 }{
-	{"inexact", func(c net.Conn, p *faultPlan) io.ReadWriteCloser { return &faultConn{c, p} }, false, true},
-	{"exact", func(c net.Conn, p *faultPlan) io.ReadWriteCloser { return &faultSocket{faultConn{c, p}} }, true, true},
+	{"inexact", func(c net.Conn, p *faultPlan) io.ReadWriteCloser { return &faultConn{Conn: c, plan: p} }, false, true},
+	{"exact", func(c net.Conn, p *faultPlan) io.ReadWriteCloser { return &faultSocket{faultConn{Conn: c, plan: p}} }, true, true},
 	// What goes wrong while it reads ahead comes out later.
-	{"no deadlines", func(c net.Conn, p *faultPlan) io.ReadWriteCloser { return &faultStream{&faultConn{c, p}} }, false, false},
+	{"no deadlines", func(c net.Conn, p *faultPlan) io.ReadWriteCloser { return &faultStream{&faultConn{Conn: c, plan: p}} }, false, false},
 }
 
 // newFaultPair returns the two ends of a connection, the near one with faults.

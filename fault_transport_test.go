@@ -104,6 +104,7 @@ func (p *faultPlan) outcome() (failed string, early bool) {
 type faultConn struct {
 	net.Conn
 	plan *faultPlan
+	left bool // it is not that of the channel any more
 }
 
 func (c *faultConn) Read(p []byte) (n int, err error) {
@@ -146,6 +147,9 @@ func (c *faultConn) SetWriteDeadline(at time.Time) error {
 
 func (c *faultConn) Close() error {
 	err := c.Conn.Close()
+	if c.left {
+		return err
+	}
 	if wrong, _ := c.plan.fails(callClose); wrong {
 		return c.plan.kind.err
 	}
@@ -164,8 +168,12 @@ func (c *faultSocket) SyscallConn() (syscall.RawConn, error) {
 	return &faultDescriptor{raw, c.plan}, err
 }
 
-// over has the engine go past Read and Write of it, as on any socket.
-func (c *faultSocket) over(conn net.Conn) net.Conn { return &faultSocket{faultConn{conn, c.plan}} }
+// over has the engine go past Read and Write of it, as on any socket. That the old
+// one is closed is no call of the new one.
+func (c *faultSocket) over(conn net.Conn) net.Conn {
+	c.left = true
+	return &faultSocket{faultConn{Conn: conn, plan: c.plan}}
+}
 
 // A faultDescriptor is the same for who goes past Read and Write of the socket.
 type faultDescriptor struct {

@@ -2,7 +2,7 @@ package wschannel_test
 
 import (
 	"context"
-	"log"
+	"log/slog"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -15,7 +15,7 @@ import (
 // handlers.
 func rideServer(t *testing.T, views bool, onMessage func(c *wschannel.Channel, text string), onDone func(error)) (s *wschannel.Server, url string, rec *recorder) {
 	rec = &recorder{}
-	s = &wschannel.Server{ErrorLog: log.New(rec, "", 0), Handler: func(_ context.Context, c *wschannel.Channel) {
+	s = &wschannel.Server{Logger: slog.New(slog.NewTextHandler(rec, nil)), Handler: func(_ context.Context, c *wschannel.Channel) {
 		if views {
 			c.ListenView(func(v wschannel.View) { onMessage(c, string(v.Data)) }, onDone)
 		} else {
