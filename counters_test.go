@@ -128,6 +128,44 @@ func TestCountersCountMessages(t *testing.T) {
 	}
 }
 
+// Whoever listens counts the same, on a readiness loop too.
+func TestCountersCountListening(t *testing.T) {
+	for _, on := range connectors {
+		for _, z := range []Compression{{}, {Mode: CompressionContext}} {
+			for _, form := range formsOfListening {
+				t.Run(fmt.Sprint(on.name, " ", z.Mode, " ", form.name), func(t *testing.T) {
+					client, server, cc, sc := countedPair(t, on.connect, z)
+					ended := make(chan error, 1)
+					form.listen(server, func(typ Type, data []byte) {
+						server.Send(t.Context(), Message{typ, data})
+					}, func(err error) { ended <- err })
+					total := 0
+					for _, size := range []int{0, 1, 100, 5000, 100_000} {
+						if err := client.SendBinary(t.Context(), make([]byte, size)); err != nil {
+							t.Fatal(err)
+						}
+						if m, err := client.Receive(t.Context()); err != nil || len(m.Data) != size {
+							t.Fatal(len(m.Data), err)
+						}
+						total += size
+					}
+					client.Close()
+					within(t, "onDone", ended)
+					in, out := sc.Snapshot(), cc.Snapshot()
+					want := Counts{
+						Opened: 1, Ended: map[status.Code]int64{1000: 1},
+						MessagesIn: 5, BytesIn: int64(total), MessagesOut: 5, BytesOut: int64(total),
+						WireIn: out.WireOut, WireOut: out.WireIn,
+					}
+					if !reflect.DeepEqual(in, want) {
+						t.Errorf("the server has counted\n%+v, want\n%+v", in, want)
+					}
+				})
+			}
+		}
+	}
+}
+
 // What is refused, withdrawn or lost is not counted.
 func TestCountersCountNoFailures(t *testing.T) {
 	client, _, cc, _ := countedPair(t, netPipe, Compression{})

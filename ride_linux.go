@@ -182,6 +182,7 @@ func (l *listener) poll(first bool) (Type, []byte, error) {
 		e.mailbox().putBack(op, data)
 		err = errStopped
 	case err == nil:
+		e.tally.received(1, len(data))
 		data = l.secure(data)
 	}
 	e.stopReading()

@@ -139,14 +139,14 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (_ context.Conte
 		return nil, nil, err
 	}
 	life := &handlerContext{c: c, values: ctx}
-	logging := s.logOpened(life, r, c)
+	logged := s.logOpened(life, r, c)
 	expire := s.expiry(c)
 	c.engine.onOver = func(counted traffic) {
 		if expire != nil {
 			expire.Stop()
 		}
-		if logging {
-			s.logClosed(life, c, counted)
+		if logged != nil {
+			s.logClosed(life, c, *logged, counted)
 		}
 		life.end() // before the last: when Shutdown returns, every ctx has ended
 		s.forget(c)

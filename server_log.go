@@ -37,12 +37,13 @@ func (s *Server) logRefusal(r *http.Request, err error) {
 	s.logger().LogAttrs(r.Context(), level, "wschannel: handshake refused", append(attrs, slog.Any("err", err))...)
 }
 
-// logOpened logs a new channel. It reports whether its end is to be logged, too,
-// and has it counted for that.
-func (s *Server) logOpened(ctx context.Context, r *http.Request, c *Channel) bool {
+// logOpened logs a new channel. If its end is to be logged, too, it returns the
+// address of its peer, for a socket that was reset knows it no more, and has the
+// channel counted.
+func (s *Server) logOpened(ctx context.Context, r *http.Request, c *Channel) (remote *string) {
 	l := s.logger()
 	if !l.Enabled(ctx, slog.LevelDebug) {
-		return false
+		return nil
 	}
 	if e := &c.engine; e.tally == nil {
 		e.tally = newTally(e, nil)
@@ -51,11 +52,12 @@ func (s *Server) logOpened(ctx context.Context, r *http.Request, c *Channel) boo
 		slog.String("remote", r.RemoteAddr),
 		slog.String("path", r.URL.Path),
 		slog.String("protocol", c.Protocol()))
-	return true
+	address := r.RemoteAddr // and nothing else of r
+	return &address
 }
 
 // logClosed logs a channel that is over.
-func (s *Server) logClosed(ctx context.Context, c *Channel, counted traffic) {
+func (s *Server) logClosed(ctx context.Context, c *Channel, remote string, counted traffic) {
 	end := c.engine.outcome()
 	by := "server"
 	switch {
@@ -65,7 +67,7 @@ func (s *Server) logClosed(ctx context.Context, c *Channel, counted traffic) {
 		by = "failure"
 	}
 	attrs := []slog.Attr{
-		remote(c),
+		slog.String("remote", remote),
 		slog.Int("code", int(end.Code)),
 		slog.String("by", by),
 		slog.Duration("duration", time.Duration(c.engine.now())),
@@ -87,10 +89,10 @@ func (q quantity) group(name string) slog.Attr {
 
 // logPanic logs the panic of a handler or callback.
 func (s *Server) logPanic(c *Channel, value any, stack []byte) {
+	remote := ""
+	if a := c.Underlying().RemoteAddr(); a != nil {
+		remote = a.String()
+	}
 	s.logger().LogAttrs(context.Background(), slog.LevelError, "wschannel: panic in a handler",
-		remote(c), slog.String("panic", fmt.Sprint(value)), slog.String("stack", string(stack)))
-}
-
-func remote(c *Channel) slog.Attr {
-	return slog.String("remote", c.Underlying().RemoteAddr().String())
+		slog.String("remote", remote), slog.String("panic", fmt.Sprint(value)), slog.String("stack", string(stack)))
 }

@@ -34,7 +34,7 @@ func TestServerLogsChannels(t *testing.T) {
 		name    string
 		handler func(ctx context.Context, c *wschannel.Channel)
 		client  func(t *testing.T, c *wschannel.Channel)
-		want    string // of the end, after "remote=pipe "
+		want    string // of the end, after its remote
 	}{
 		{"the peer closes", echo, func(t *testing.T, c *wschannel.Channel) {
 			checkEcho(t, c)
@@ -64,7 +64,7 @@ func TestServerLogsChannels(t *testing.T) {
 					wait(t, "the end", c.Done())
 					synctest.Wait()
 					want := "level=DEBUG msg=\"wschannel: channel opened\" remote=192.0.2.1:1234 path=/chat protocol=chat\n" +
-						"level=DEBUG msg=\"wschannel: channel closed\" remote=pipe " + test.want + "\n"
+						"level=DEBUG msg=\"wschannel: channel closed\" remote=192.0.2.1:1234 " + test.want + "\n"
 					if got := logged.String(); got != want {
 						t.Errorf("logged\n%s, want\n%s", got, want)
 					}
