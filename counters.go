@@ -42,8 +42,8 @@ type Counts struct {
 	// messages, and parts of them if they are streamed; bytes as they are after
 	// inflating. What was dropped unread is not among them.
 	MessagesIn, BytesIn int64
-	// MessagesOut and BytesOut are what was accepted for sending, in whole
-	// messages; bytes as they are before compressing.
+	// MessagesOut and BytesOut are what was accepted for sending, and did not stay
+	// in a send queue: whole messages, and bytes before compressing.
 	MessagesOut, BytesOut int64
 	// WireIn and WireOut are the bytes that were read from the transport and
 	// written to it, after the handshake: with all framing, before TLS. Browsers
@@ -52,6 +52,10 @@ type Counts struct {
 	// Buffered is how many bytes wait to be taken by the transport, as
 	// [Channel.Buffered] tells, of all channels that are open.
 	Buffered int64
+	// Dropped is how many messages the policies for slow peers have dropped
+	// after accepting them, Refused how many they have refused, as in
+	// [QueueStats]. MessagesOut has neither.
+	Dropped, Refused int64
 
 	// Failed is how many handshakes have failed, by the HTTP status of the
 	// answer that was sent or received: 0 where there was none, as when the
@@ -103,6 +107,9 @@ func (c *Counters) Snapshot() Counts {
 	c.mu.Unlock()
 	for _, e := range engines { // in browsers this calls JavaScript
 		s.Buffered += int64(e.buffered())
+		if q := e.queue.Load(); q != nil {
+			s.Buffered += int64(q.waiting())
+		}
 	}
 	return s
 }
@@ -125,6 +132,8 @@ func (c *Counters) String() string {
 	number("WireIn", s.WireIn)
 	number("WireOut", s.WireOut)
 	number("Buffered", s.Buffered)
+	number("Dropped", s.Dropped)
+	number("Refused", s.Refused)
 	b = appendMap(append(b, `"Failed":`...), s.Failed)
 	number("Limited", s.Limited)
 	b = append(b, `"RoundTrips":{`...)
@@ -164,6 +173,8 @@ func (s *Counts) add(t traffic) {
 	s.MessagesOut += t.out.messages
 	s.BytesOut += t.out.bytes
 	s.WireOut += t.out.wire
+	s.Dropped += t.dropped
+	s.Refused += t.refused
 }
 
 // failed counts a handshake that has failed, with the status of the answer or 0.

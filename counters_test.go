@@ -263,6 +263,36 @@ func TestCountersBuffered(t *testing.T) {
 	})
 }
 
+// What a policy for slow peers drops or refuses is counted as that, and not as
+// sent; what waits is buffered.
+func TestCountersOfPolicies(t *testing.T) {
+	for _, policy := range []Policy{Fail, DropOldest, DropNewest, CloseTryAgainLater} {
+		t.Run(fmt.Sprint(policy), func(t *testing.T) {
+			counters := new(Counters)
+			c, _ := withPeer(t, tcpPair, RoleServer, &Options{Counters: counters, WhenFull: policy, SendQueue: 1 << 20})
+			accepted := int64(0)
+			for range 200 { // of 100 KiB: more than a socket holds
+				if c.SendBinary(t.Context(), make([]byte, 100<<10)) == nil {
+					accepted++
+				}
+			}
+			q := c.QueueStats()
+			n := counters.Snapshot()
+			if n.Dropped != int64(q.Dropped) || n.Refused != int64(q.Refused) || q.Dropped+q.Refused == 0 {
+				t.Errorf("counted %d dropped and %d refused; the channel has %+v", n.Dropped, n.Refused, q)
+			}
+			if policy != CloseTryAgainLater && n.Buffered < 100<<10 {
+				t.Errorf("%d bytes are said to wait", n.Buffered)
+			}
+			c.CloseNow()
+			eventually(t, "all is counted", func() bool {
+				n := counters.Snapshot()
+				return n.MessagesOut > 0 && n.MessagesOut+n.Dropped <= accepted && n.MessagesOut+n.Dropped >= accepted-2
+			})
+		})
+	}
+}
+
 // Handshakes that fail are counted by status, on both sides.
 func TestCountersFailed(t *testing.T) {
 	accepting, dialing := new(Counters), new(Counters)

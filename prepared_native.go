@@ -32,7 +32,15 @@ func (c *Channel) SendPlain(ctx context.Context, m Message) error {
 	if q := c.engine.queue.Load(); q != nil {
 		return q.send(ctx, outgoing{Message: m, plain: true})
 	}
-	return c.engine.sendAs(ctx, wire.Opcode(m.Type), 0, m.Data)
+	return c.engine.sendPlain(ctx, m)
+}
+
+func (e *engine) sendPlain(ctx context.Context, m Message) error {
+	err := e.sendAs(ctx, wire.Opcode(m.Type), 0, m.Data)
+	if err == nil {
+		e.tally.sent(len(m.Data))
+	}
+	return err
 }
 
 // shortened returns the message compressed in one way, nil if that is no use.
@@ -56,6 +64,15 @@ func (p *Prepared) shortened(how deflate.How) []byte {
 }
 
 func (e *engine) sendPrepared(ctx context.Context, p *Prepared) error {
+	err := e.sendForm(ctx, p)
+	if err == nil {
+		e.tally.sent(len(p.message.Data))
+	}
+	return err
+}
+
+// sendForm sends p in the form that the channel has agreed to.
+func (e *engine) sendForm(ctx context.Context, p *Prepared) error {
 	op, data := wire.Opcode(p.message.Type), p.message.Data
 	c := e.compression
 	if c == nil || len(data) < c.threshold {

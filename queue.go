@@ -136,11 +136,13 @@ func (q *sendQueue) place(o outgoing, policy Policy) (dropped int, err error) {
 			}
 		case DropNewest:
 			q.stats.Dropped++
+			q.c.engine.tally.lost(1, 0)
 			return 1, nil
 		case CloseTryAgainLater, ClosePolicyViolation:
 			return q.end(policy.code())
 		default:
 			q.stats.Refused++
+			q.c.engine.tally.lost(0, 1)
 			return 0, ErrQueueFull
 		}
 	}
@@ -361,6 +363,7 @@ func (q *sendQueue) remove(at int) {
 func (q *sendQueue) dropFirst() {
 	q.remove(q.from + slices.IndexFunc(q.items[q.from:], func(i queued) bool { return i.turn == nil }))
 	q.stats.Dropped++
+	q.c.engine.tally.lost(1, 0)
 }
 
 // dropAll drops all messages, and returns how many.

@@ -39,5 +39,6 @@ func (e *engine) flushQueue(q *sendQueue) {
 		if try(func() { messageToJS(e.socket, e.sender, o.Type, o.Data) }) != nil {
 			return
 		}
+		e.tally.sent(len(o.Data))
 	}
 }

@@ -11,35 +11,33 @@ import (
 )
 
 // deliver sends a message, and waits for the peer if it has to.
-func (e *engine) deliver(ctx context.Context, o outgoing) (err error) {
+func (e *engine) deliver(ctx context.Context, o outgoing) error {
 	switch {
 	case o.prepared != nil:
-		err = e.sendPrepared(ctx, o.prepared)
+		return e.sendPrepared(ctx, o.prepared)
 	case o.plain:
-		err = e.sendAs(ctx, wire.Opcode(o.Type), 0, o.Data)
-	default:
-		return e.send(ctx, o.Type, o.Data)
+		return e.sendPlain(ctx, o.Message)
 	}
-	if err == nil {
-		e.tally.sent(len(o.Data))
-	}
-	return err
+	return e.send(ctx, o.Type, o.Data)
 }
 
 // sendNow sends a message if nothing has to be waited for, and reports whether it
 // did. The error is for platforms that can fail here.
 func (e *engine) sendNow(o outgoing) (taken bool, err error) {
+	if taken = e.takeNow(o); taken {
+		e.tally.sent(len(o.Data))
+	}
+	return taken, nil
+}
+
+func (e *engine) takeNow(o outgoing) (taken bool) {
 	op := wire.Opcode(o.Type)
 	c := e.compression
 	if c == nil || o.plain || len(o.Data) < c.threshold {
-		taken = e.offerNow(op, 0, o.Data, o.prepared != nil)
-		if taken {
-			e.tally.sent(len(o.Data))
-		}
-		return taken, nil
+		return e.offerNow(op, 0, o.Data, o.prepared != nil)
 	}
 	if c.sent != nil && !e.message.try() {
-		return false, nil
+		return false
 	}
 	// What is compressed refers to what was sent before, but nothing refers to it
 	// until it is accepted: so it may be given up here.
@@ -52,10 +50,7 @@ func (e *engine) sendNow(o outgoing) (taken bool, err error) {
 	taken = e.offerNow(op, p.rsv, p.data, o.prepared != nil)
 	p.release()
 	e.endCompressed(taken && p.rsv != 0, o.Data)
-	if taken {
-		e.tally.sent(len(o.Data))
-	}
-	return taken, nil
+	return taken
 }
 
 // offerNow writes a message if the system takes it, or leaves it to whoever writes
@@ -86,7 +81,8 @@ func (e *engine) writeNow(op wire.Opcode, rsv uint8, data []byte, lasting bool) 
 		buf = takeWriteBuffer()
 	}
 	if len(buf) > 0 && len(buf)+wire.MaxHeader+len(data) > pendingLimit {
-		n, err := e.tryWriting(buf)
+		n, err := e.socket.writeNow(buf)
+		e.tally.wrote(n)
 		if err != nil {
 			e.failNow(buf, err)
 			return true
@@ -104,7 +100,8 @@ func (e *engine) writeNow(op wire.Opcode, rsv uint8, data []byte, lasting bool) 
 	buf = w.AppendExtended(buf, op, rsv, true, len(data), f.key)
 	for {
 		buf = f.appendTo(buf)
-		n, err := e.tryWriting(buf)
+		n, err := e.socket.writeNow(buf)
+		e.tally.wrote(n)
 		switch {
 		case err != nil:
 			e.failNow(buf, err)
@@ -125,15 +122,6 @@ func (e *engine) writeNow(op wire.Opcode, rsv uint8, data []byte, lasting bool) 
 		e.stopWriting()
 		return true
 	}
-}
-
-// tryWriting gives the system what it takes of p.
-func (e *engine) tryWriting(p []byte) (n int, err error) {
-	n, err = e.socket.writeNow(p)
-	if n > 0 {
-		e.tally.wrote(n)
-	}
-	return n, err
 }
 
 // failNow begins the end of a channel whose writing has failed. It does not wait
@@ -208,6 +196,7 @@ func (e *engine) flushQueue(q *sendQueue) error {
 		if _, err := e.writeFrame(context.Background(), wire.Opcode(o.Type), 0, true, o.Data); err != nil {
 			return err
 		}
+		e.tally.sent(len(o.Data))
 	}
 	return nil
 }

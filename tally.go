@@ -10,18 +10,22 @@ import (
 // channel, so that channels do not contend for the memory of their Counters. A
 // nil *tally counts nothing.
 type register struct {
-	e          *engine
-	counters   *Counters // nil if only the log of a Server wants to know
-	in, out    flow
-	over       atomic.Bool
-	next, prev *tally // the open ones, with counters.mu
+	e                *engine
+	counters         *Counters // nil if only the log of a Server wants to know
+	in, out          flow
+	dropped, refused atomic.Int64
+	over             atomic.Bool
+	next, prev       *tally // the open ones, with counters.mu
 }
 
 // A flow is what goes one way.
 type flow struct{ messages, bytes, wire atomic.Int64 }
 
 // traffic is what a tally has counted.
-type traffic struct{ in, out quantity }
+type traffic struct {
+	in, out          quantity
+	dropped, refused int64
+}
 
 type quantity struct{ messages, bytes, wire int64 }
 
@@ -54,6 +58,15 @@ func (t *tally) received(messages, bytes int) {
 func (t *tally) sent(bytes int) {
 	if t != nil {
 		t.add(&t.out, 1, bytes)
+	}
+}
+
+// lost counts messages that a send queue has dropped or refused.
+func (t *tally) lost(dropped, refused int64) {
+	if t != nil {
+		t.dropped.Add(dropped)
+		t.refused.Add(refused)
+		t.late()
 	}
 }
 
@@ -109,7 +122,7 @@ func (t *tally) finish(end *CloseError) traffic {
 
 // load returns what was counted.
 func (t *tally) load() traffic {
-	return traffic{t.in.load(), t.out.load()}
+	return traffic{t.in.load(), t.out.load(), t.dropped.Load(), t.refused.Load()}
 }
 
 func (f *flow) load() quantity {
@@ -118,7 +131,7 @@ func (f *flow) load() quantity {
 
 // take returns what was counted, and begins anew.
 func (t *tally) take() traffic {
-	return traffic{t.in.take(), t.out.take()}
+	return traffic{t.in.take(), t.out.take(), t.dropped.Swap(0), t.refused.Swap(0)}
 }
 
 func (f *flow) take() quantity {
