@@ -116,12 +116,7 @@ func TestHandlerThatBlocks(t *testing.T) {
 	}{
 		{"on a channel", func(c *Conn, released chan bool) { <-released }},
 		{"in a loop", func(c *Conn, released chan bool) {
-			for {
-				select {
-				case <-released:
-					return
-				default:
-				}
+			for !isOver(released) {
 			}
 		}},
 		{"in a read", func(c *Conn, released chan bool) { c.Read(make([]byte, 1)); c.Read(make([]byte, 1)); <-released }},
@@ -151,6 +146,15 @@ func TestHandlerThatBlocks(t *testing.T) {
 			all[0].Close()
 			blockedIn(t, all[0], resting)
 		})
+	}
+}
+
+func isOver(c chan bool) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
