@@ -3,6 +3,7 @@ package wschannel
 import (
 	"context"
 	"net"
+	"runtime"
 	"syscall"
 	"unsafe"
 
@@ -116,6 +117,9 @@ func (l *listener) Ready() (more bool) {
 		}
 	}()
 	more = l.listen()
+	if l.c.engine.outbox.some.Load() {
+		runtime.Gosched() // to whoever is to write the replies that were put off
+	}
 	giveView(l.ride.scratch)
 	l.ride.scratch = nil
 	ended = false
