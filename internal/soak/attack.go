@@ -185,7 +185,6 @@ type result struct {
 	median, p99 float64        // latency of healthy channels, as a ratio to that without
 	during      Latency
 	wrong       []string
-	took        time.Duration
 }
 
 // compare puts the latency during an attack beside that without.
