@@ -62,7 +62,7 @@ const maxViewBuffer = 64 << 10
 type listener struct {
 	c       *Channel
 	views   bool // what is delivered may be used again
-	ride    ride // on a loop
+	ride         // on a loop
 	deliver func(Type, []byte)
 	onDone  func(error)
 
