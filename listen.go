@@ -60,9 +60,10 @@ const maxViewBuffer = 64 << 10
 
 // A listener is one Listen or ListenView.
 type listener struct {
-	c       *Channel
-	views   bool // what is delivered may be used again
-	ride         // on a loop
+	c     *Channel
+	views bool // what is delivered may be used again
+	//lint:ignore U1000 only Linux has loops
+	ride    ride // on a loop
 	deliver func(Type, []byte)
 	onDone  func(error)
 
