@@ -12,6 +12,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -77,6 +78,7 @@ func howEnded(err error) string {
 // under /z with compression. What becomes of channels of the set well is not
 // counted.
 func serve() error {
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // each refused handshake is logged
 	g := newGauge()
 	mux := http.NewServeMux()
 	members := &members{}
