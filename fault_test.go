@@ -256,9 +256,7 @@ func (s *stage) listenAndEcho() error {
 			if failed != nil {
 				return
 			}
-			if failed = s.c.Send(s.ctx, m); failed == nil {
-				s.accepted = append(s.accepted, m)
-			}
+			failed = s.send(m)
 		}, ended)
 	})
 	return either(failed, err)
