@@ -198,6 +198,14 @@ func (t *proof) goReceiveAlone(ch Channel) <-chan receipt {
 			return received
 		}
 		t.is(err, context.Canceled)
+		select {
+		case r := <-received:
+			// It came while the one above was the receiver.
+			t.is(r.err, streamchannel.ErrConcurrentReceive)
+			received = t.goReceive(t.ctx, ch)
+			t.settle()
+		default:
+		}
 	}
 	t.Fatal("a second Receive does not return ErrConcurrentReceive")
 	return nil
