@@ -3,5 +3,5 @@
 //
 // The peers are npm's ws under Node.js and Python's websockets, each as client
 // and as server. testdata/peers.md tells how they are driven. The proxies are
-// nginx and HAProxy. What a machine lacks is skipped; make setup installs it.
+// nginx, HAProxy and Caddy. What a machine lacks is skipped; make setup installs it.
 package interop

@@ -18,7 +18,11 @@ type proxyKind struct {
 	program   string
 	configure func(t *testing.T, s setup) (file, text string)
 	command   func(dir, file string) []string
-	gone      int // the status when the backend is down
+	gone      int    // the status when the backend is down
+	says      string // what is in the body then, "" for nothing
+	binds     bool   // it listens by itself
+	patient   bool   // it drops nothing because it is idle
+	polite    bool   // it tells clients with 1001 that it is stopped
 }
 
 // A setup is what is to be changed in the configuration of docs/proxies.md.
@@ -35,6 +39,7 @@ var nginx = proxyKind{
 	name:    "nginx",
 	program: "nginx",
 	gone:    502,
+	says:    "Bad Gateway",
 	configure: func(t *testing.T, s setup) (file, text string) {
 		text = documented(t, "nginx", map[string]string{
 			"listen 443 ssl;":        "listen " + s.plain + ";\n    listen " + s.secure + " ssl http2;",
@@ -61,6 +66,7 @@ var haproxy = proxyKind{
 	name:    "HAProxy",
 	program: "haproxy",
 	gone:    503,
+	says:    "No server is available",
 	configure: func(t *testing.T, s setup) (file, text string) {
 		return "haproxy.cfg", documented(t, "haproxy", map[string]string{
 			"bind :443":           fmt.Sprintf("bind fd@%d\n    bind fd@%d", firstInherited, firstInherited+1),
@@ -70,6 +76,30 @@ var haproxy = proxyKind{
 		})
 	},
 	command: func(dir, file string) []string { return []string{"-q", "-db", "-f", file} },
+}
+
+var caddy = proxyKind{
+	name:    "Caddy",
+	program: "caddy",
+	gone:    502,
+	binds:   true,
+	patient: true,
+	polite:  true,
+	configure: func(t *testing.T, s setup) (file, text string) {
+		const tls = "    tls /etc/ssl/chat.pem /etc/ssl/chat.key\n"
+		plain := documented(t, "caddyfile", map[string]string{
+			"chat.example.com": "http://" + s.plain,
+			"127.0.0.1:8080":   s.backend,
+			tls:                "",
+		})
+		return "Caddyfile", "{\n    admin off\n    auto_https off\n    storage file_system " + s.dir + "\n}\n" + plain + documented(t, "caddyfile", map[string]string{
+			"chat.example.com":  "https://" + s.secure,
+			"127.0.0.1:8080":    s.backend,
+			"/etc/ssl/chat.pem": s.authority.certFile,
+			"/etc/ssl/chat.key": s.authority.keyFile,
+		})
+	},
+	command: func(dir, file string) []string { return []string{"run", "--adapter", "caddyfile", "--config", file} },
 }
 
 // documented returns the configuration in docs/proxies.md with replacements.
@@ -147,6 +177,13 @@ func (k proxyKind) start(t *testing.T, s setup) *proxy {
 	cmd.ExtraFiles = []*os.File{plainFile, secureFile}
 	// nginx takes these for the ones of its predecessor.
 	cmd.Env = append(cmd.Env, fmt.Sprintf("NGINX=%d;%d;", firstInherited, firstInherited+1))
+	// Caddy writes there what it would write to the home folder.
+	cmd.Env = append(cmd.Env, "XDG_CONFIG_HOME="+s.dir, "XDG_DATA_HOME="+s.dir)
+	if k.binds {
+		plainFile.Close()
+		secureFile.Close()
+		cmd.ExtraFiles = nil
+	}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -181,6 +218,9 @@ func (k proxyKind) start(t *testing.T, s setup) *proxy {
 			<-stopped
 		}
 	}
+	if k.binds {
+		p.await(t, stopped)
+	}
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
@@ -188,6 +228,28 @@ func (k proxyKind) start(t *testing.T, s setup) *proxy {
 		}
 	})
 	return p
+}
+
+// await waits until the proxy listens.
+func (p *proxy) await(t *testing.T, stopped <-chan struct{}) {
+	t.Helper()
+	ctx := patiently(t)
+	for _, addr := range []string{p.host, p.secureHost} {
+		for {
+			conn, err := net.Dial("tcp", addr)
+			if err == nil {
+				conn.Close()
+				break
+			}
+			select {
+			case <-stopped:
+				t.Fatal("it has ended by itself")
+			case <-ctx.Done():
+				t.Fatal(err)
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}
 }
 
 // listener returns a listening socket and its address.

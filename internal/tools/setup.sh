@@ -131,5 +131,6 @@ any chromium-headless-shell chromium chromium-browser google-chrome ||
 any firefox-esr firefox || need firefox-esr firefox-esr || true
 need nginx nginx || true
 need haproxy haproxy || true
+need caddy caddy || true
 need zsh zsh || true
 need fish fish || true
