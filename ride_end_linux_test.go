@@ -270,6 +270,18 @@ func TestRideBeginsAtTheEnd(t *testing.T) {
 	})
 }
 
+// Whoever closes the connection of a channel behind its back has lost it.
+func TestRideClosedBehindItsBack(t *testing.T) {
+	c, _ := withPeer(t, tcpPair, RoleServer, nil)
+	over := make(chan error, 1)
+	c.ListenView(nil, func(err error) { over <- err })
+	wantRiding(t, c)
+	c.Underlying().Close()
+	if err := within(t, "onDone", over); !errors.Is(err, ErrClosed) || c.CloseCode() != status.AbnormalClosure {
+		t.Errorf("ended with %v", err)
+	}
+}
+
 // What was sent out of band is no reason to miss what is behind it.
 func TestRideOutOfBand(t *testing.T) {
 	c, p := withPeer(t, tcpPair, RoleServer, nil)

@@ -88,8 +88,8 @@ func (c *Conn) leave() {
 	}
 }
 
-// Close implements net.Conn: whoever waits for the socket gets net.ErrClosed. The
-// handler is not told.
+// Close implements net.Conn: whoever waits for the socket gets net.ErrClosed, and
+// the handler is called.
 func (c *Conn) Close() error {
 	if err := c.enter(); err != nil {
 		return err
@@ -108,6 +108,7 @@ func (c *Conn) Close() error {
 	c.in.shut()
 	c.out.shut()
 	c.leave()
+	c.Nudge()
 	return nil
 }
 
