@@ -54,7 +54,6 @@ type engine struct {
 	stream    *messageReader // the reader that was returned last
 	violation *ProtocolError // what the peer did wrong, if it did
 	begun     int            // how many of the bytes in in were read for a receiver
-	handled   int            // what has come since the reader gave way: see giveWay
 	readWatch watch
 	reader    struct { // whoever reads
 		ctx    context.Context
@@ -89,6 +88,7 @@ type engine struct {
 	claimed   atomic.Bool // there is a receiver, a listener may be in its callback
 	answering atomic.Bool // more messages lie in the read buffer
 	inRead    atomic.Bool // somebody waits for bytes
+	handled   int32       // what has come since the reader gave way: see giveWay
 	exact     bool        // a write that was cut short says how much has left, and can go on
 	server    bool
 	closing   proto.Closing // with mu
