@@ -4,6 +4,7 @@ package wschannel
 
 import (
 	"context"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -103,7 +104,7 @@ func (e *engine) attend() {
 func (e *engine) readAhead(size int, why errand) (full bool) {
 	defer e.in.Release()
 	if e.fresh {
-		e.fresh, e.begun = false, e.in.Held()
+		e.fresh, e.begun = false, int32(min(e.in.Held(), math.MaxInt32))
 	}
 	var part []byte
 	for {
@@ -128,8 +129,8 @@ func (e *engine) readAhead(size int, why errand) (full bool) {
 		case proto.More, proto.Over:
 			// What a receiver has begun to read takes no room.
 			held := e.in.Held()
-			e.begun = min(e.begun, held)
-			room := size - e.inbox.size() - (held - e.begun)
+			e.begun = int32(min(int(e.begun), held))
+			room := size - e.inbox.size() - (held - int(e.begun))
 			if room <= 0 {
 				return true
 			}

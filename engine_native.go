@@ -53,14 +53,14 @@ type engine struct {
 	inbox     *inbox         // nil if nothing was ever in it
 	stream    *messageReader // the reader that was returned last
 	violation *ProtocolError // what the peer did wrong, if it did
-	begun     int            // how many of the bytes in in were read for a receiver
 	readWatch watch
 	reader    struct { // whoever reads
 		ctx    context.Context
 		limit  int32
 		errand errand
 	}
-	wakes     atomic.Uint64 // calls of wakeReader
+	wakes     atomic.Uint32 // calls of wakeReader
+	begun     int32         // how many of the bytes in in were read for a receiver
 	heard     atomic.Int64  // when the last byte came, in ns since born
 	attention attention
 	rider     atomic.Pointer[listener] // the listener that a loop calls

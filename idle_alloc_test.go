@@ -13,10 +13,11 @@ import (
 	"unsafe"
 )
 
-// Memory is given out in steps: 704, 768, 896 bytes. A field that does not fit
-// and is rarely used belongs behind a pointer, as those of control and inbox.
+// Memory is given out in steps: 704, 768, 896 bytes, of which eight are the
+// runtime's. A field that does not fit and is rarely used belongs behind a pointer,
+// as those of control and inbox.
 func TestAllocSizeOfChannel(t *testing.T) {
-	const budget = 768
+	const budget = 768 - 8
 	if size := unsafe.Sizeof(Channel{}); strconv.IntSize == 64 && size > budget {
 		t.Errorf("a Channel has %d bytes, the budget is %d", size, budget)
 	}
