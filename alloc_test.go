@@ -9,13 +9,19 @@ import (
 	"testing"
 )
 
-// allocBudget fails if f allocates more than that many times a run.
+// allocBudget fails if f allocates more than that many times a run. What it
+// allocates itself it does every time; what a busy machine adds, by goroutines that
+// come late, it does not.
 func allocBudget(t *testing.T, want float64, f func()) {
 	t.Helper()
 	f() // buffers grow once
-	if got := testing.AllocsPerRun(200, f); got > want {
-		t.Errorf("%v allocations, the budget is %v", got, want)
+	var got float64
+	for range 5 {
+		if got = testing.AllocsPerRun(200, f); got <= want {
+			return
+		}
 	}
+	t.Errorf("%v allocations, the budget is %v", got, want)
 }
 
 // allocContexts are those with which a message may be received and sent.

@@ -4,6 +4,7 @@ package wschannel
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -30,9 +31,13 @@ func TestAllocSizeOfChannel(t *testing.T) {
 func TestAllocIdleChannel(t *testing.T) {
 	const alone = "WSCHANNEL_TEST_ALONE"
 	if os.Getenv(alone) == "" {
-		c := exec.Command(os.Args[0], "-test.run=^TestAllocIdleChannel$", "-test.v")
-		c.Env = append(os.Environ(), alone+"=1")
-		out, err := c.CombinedOutput()
+		var out []byte
+		err := errors.New("not begun")
+		for i := 0; i < 3 && err != nil; i++ { // a busy machine has more on the heap
+			c := exec.Command(os.Args[0], "-test.run=^TestAllocIdleChannel$", "-test.v")
+			c.Env = append(os.Environ(), alone+"=1")
+			out, err = c.CombinedOutput()
+		}
 		if err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
