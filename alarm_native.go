@@ -81,6 +81,9 @@ func (e *engine) ring() {
 func (c *alarmClock) stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for i := range c.due {
+		c.due[i] = unset // a timer that fires just now must not set itself again
+	}
 	if c.timer != nil {
 		c.timer.Stop()
 	}
