@@ -151,11 +151,14 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (_ context.Conte
 		life.end() // before the last: when Shutdown returns, every ctx has ended
 		s.forget(c)
 	}
-	if expire != nil {
-		expire.Reset(s.age())
-	}
 	s.remember(c)
 	c.engine.start()
+	if expire != nil {
+		expire.Reset(s.age()) // when s knows c, which must not be forgotten before
+		if c.engine.is(finished) {
+			expire.Stop() // Shutdown was faster
+		}
+	}
 	return life, c, nil
 }
 

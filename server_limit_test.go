@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -197,6 +198,34 @@ func TestServerMaxAgeOfTheDead(t *testing.T) {
 			t.Errorf("ended with %v and %v", c.Err(), other.Err())
 		}
 	})
+}
+
+// A lostConn takes the answer to a handshake, and is lost.
+type lostConn struct {
+	net.Conn
+	writes int
+}
+
+func (c *lostConn) Write(p []byte) (int, error) {
+	if c.writes++; c.writes > 1 {
+		return 0, io.ErrClosedPipe
+	}
+	return len(p), nil
+}
+
+// However soon the age is reached, a channel is not forgotten before it is known:
+// Shutdown would wait for it for ever.
+func TestServerMaxAgeAtOnce(t *testing.T) {
+	s := &wschannel.Server{Handler: echo, MaxAge: 1}
+	for range 300 {
+		near, far := net.Pipe()
+		defer far.Close()
+		w := &hijackable{ResponseRecorder: httptest.NewRecorder(), conn: &lostConn{Conn: near}}
+		s.ServeHTTP(w, sampleHTTPRequest())
+	}
+	if err := wait(t, "Shutdown", shutDown(t.Context(), s)); err != nil {
+		t.Error(err)
+	}
 }
 
 // A code that must not be sent is for the log, and no news to the client.
