@@ -272,9 +272,11 @@ func (q *sendQueue) next() (o outgoing, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for q.from < len(q.items) {
-		if i := q.take(); i.turn == nil {
+		i := q.take()
+		if i.turn == nil {
 			return i.outgoing, true
 		}
+		close(i.turn) // whoever waits may look for it here no more
 	}
 	return outgoing{}, false
 }

@@ -95,6 +95,39 @@ func TestTurnAtTheEnd(t *testing.T) {
 	})
 }
 
+// Who waits for the turn is let go when the close takes what waits.
+func TestTurnThatTheCloseTakes(t *testing.T) {
+	inBubble(t, func(t *testing.T, role Role) {
+		c, _ := withPeer(t, netPipe, role, with(Fail, 9))
+		q := c.sendQueue()
+		q.held = true // as if something was being sent
+		q.busy.Store(true)
+		waiting := async(func() error { _, err := c.NextWriter(t.Context(), Text); return err })
+		synctest.Wait()
+		q.mu.Lock()
+		settle := func() {
+			for range 1000 {
+				runtime.Gosched() // until the one just started wants the lock
+			}
+		}
+		flushed := make(chan bool, 1)
+		go func() {
+			_, ok := q.next()
+			flushed <- ok
+		}()
+		settle()
+		c.engine.decide(&CloseError{Code: 1000})
+		settle()
+		q.close()
+		q.mu.Unlock()
+		if <-flushed {
+			t.Error("the queue had a message")
+		}
+		wantCloseError(t, "NextWriter", <-waiting, ownClose)
+		c.CloseNow()
+	})
+}
+
 // Behind a message of NextWriter that was never completed no other can be sent.
 func TestCloseInsideAnOpenMessage(t *testing.T) {
 	inBubble(t, func(t *testing.T, role Role) {
