@@ -87,14 +87,10 @@ func (g *Group) Leave(c *Channel) {
 		return
 	}
 	q.mu.Lock()
-	at := q.memberOf(g)
-	var m *member
-	if at >= 0 {
-		m = q.joined[at]
+	defer q.mu.Unlock() // not before, or who joins meanwhile is a member twice
+	if at := q.memberOf(g); at >= 0 {
+		m := q.joined[at]
 		q.joined = slices.Delete(q.joined, at, at+1)
-	}
-	q.mu.Unlock()
-	if m != nil {
 		g.remove(m)
 	}
 }

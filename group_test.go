@@ -372,3 +372,34 @@ func dropCompressed(t *testing.T, alone int) {
 		t.Errorf("only %d messages were dropped", dropped)
 	}
 }
+
+// A channel that leaves and joins again at the same time is not a member twice.
+func TestLeaveBesideJoin(t *testing.T) {
+	var g Group
+	c, _ := channelPair(t, netPipe, nil)
+	if err := g.Join(c); err != nil {
+		t.Fatal(err)
+	}
+	most := 0
+	for range 2000 {
+		left := make(chan struct{})
+		go func() {
+			g.Leave(c)
+			close(left)
+		}()
+		for looking := true; looking; {
+			select {
+			case <-left:
+				looking = false
+			default:
+			}
+			if err := g.Join(c); err != nil {
+				t.Fatal(err)
+			}
+			most = max(most, g.Len())
+		}
+	}
+	if most > 1 {
+		t.Errorf("one channel was %d members", most)
+	}
+}
