@@ -3,6 +3,7 @@ package wschannel
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 // host is who answers for the callbacks of a channel: the [Server] that it
@@ -67,12 +68,18 @@ type listener struct {
 	deliver func(Type, []byte)
 	onDone  func(error)
 
-	mu      sync.Mutex
-	cancel  context.CancelFunc // nil on a loop
-	refused error              // why listening is not possible
-	stopped bool
-	calling bool // a callback is running, or is about to
+	refused error         // why listening is not possible
+	state   atomic.Uint32 // stopped, calling, or both
+
+	mu     sync.Mutex
+	cancel context.CancelFunc // nil on a loop
 }
+
+// The state of a listener.
+const (
+	listenerStopped = 1 << iota
+	listenerCalling // a callback is running, or is about to
+)
 
 func (c *Channel) listen(views bool, deliver func(Type, []byte), onDone func(error)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -133,11 +140,16 @@ func (l *listener) run(ctx context.Context) {
 func (l *listener) call(t Type, data []byte) (stopped bool) {
 	defer func() { stopped = l.returned() }()
 	defer l.rescue()
+	l.pass(t, data)
+	return false
+}
+
+// pass passes a message to the callback.
+func (l *listener) pass(t Type, data []byte) {
 	if data == nil {
 		data = []byte{}
 	}
 	l.deliver(t, data)
-	return false
 }
 
 // finish runs the last callback, which begin has announced.
@@ -159,46 +171,43 @@ func (l *listener) rescue() {
 	}
 }
 
-// begin announces a callback; it returns false if listening was stopped.
+// begin announces a callback, or some in a row; it returns false if listening was
+// stopped.
 func (l *listener) begin() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.stopped {
+	if !l.state.CompareAndSwap(0, listenerCalling) {
 		return false
 	}
-	l.calling = true
 	l.c.callbacks.Add(1)
 	return true
 }
 
 // returned says that the callback has returned. It reports whether listening has
 // been stopped.
-func (l *listener) returned() (stopped bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.calling = false
+func (l *listener) returned() bool {
 	l.c.callbacks.Add(-1)
-	if l.stopped {
-		l.unclaim()
+	if l.state.CompareAndSwap(listenerCalling, 0) {
+		return false
 	}
-	return l.stopped
+	l.state.Store(listenerStopped)
+	l.unclaim()
+	return true
 }
 
 // stop gives up the right to receive, or has a running callback give it up.
 func (l *listener) stop() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.stopped {
+	before := l.state.Or(listenerStopped)
+	if before&listenerStopped != 0 {
 		return
 	}
-	l.stopped = true
+	l.mu.Lock()
 	if l.cancel != nil {
 		l.cancel()
 	}
+	l.mu.Unlock()
 	if l.refused == nil {
 		l.c.listening.Add(-1)
 	}
-	if !l.calling {
+	if before&listenerCalling == 0 {
 		l.unclaim()
 	}
 	l.c.engine.nudge()
@@ -211,11 +220,7 @@ func (l *listener) unclaim() {
 	}
 }
 
-func (l *listener) isStopped() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.stopped
-}
+func (l *listener) isStopped() bool { return l.state.Load()&listenerStopped != 0 }
 
 // leave is deferred, for a callback may end its goroutine.
 func (l *listener) leave() {

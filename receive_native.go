@@ -63,12 +63,19 @@ func (e *engine) nextMessage(ctx context.Context, dst []byte) (wire.Opcode, []by
 			data, ok = e.inflate(h.Opcode, dst, payload)
 		}
 		if ok {
+			e.inPlace = false
 			e.inbox.take(payload)
 			e.expectReplies(e.inbox.size() > 0)
 			return h.Opcode, data, nil
 		}
 	}
 	e.collect(ctx, dst)
+	if op, data, ok := e.in.Whole(); ok {
+		e.inPlace = ctx == dry
+		e.handled++
+		e.expectReplies(e.in.Ready())
+		return op, data, nil
+	}
 	for {
 		switch ev := e.in.Next(); ev.Kind {
 		case proto.Message:
@@ -163,13 +170,7 @@ func (e *engine) takeReading(ctx context.Context) error {
 			return err
 		}
 		if e.reading.try() {
-			// ctx once more: a listener that was stopped in between must not
-			// touch what the next receiver has begun.
-			if !heed || ctx.Err() == nil {
-				return nil
-			}
-			e.reading.release()
-			continue
+			return nil
 		}
 		// Whoever attends to the channel gives way to the receiver.
 		e.wakeReader()

@@ -5,11 +5,9 @@ import (
 	"net"
 	"runtime"
 	"syscall"
-	"unsafe"
 
 	"github.com/wschannel/wschannel/internal/epoll"
 	"github.com/wschannel/wschannel/internal/proto"
-	"github.com/wschannel/wschannel/internal/wire"
 )
 
 // On Linux the listener of a plain socket does not wait on a goroutine of its own.
@@ -23,8 +21,7 @@ type loopConn = epoll.Conn
 // A ride is what a listener needs on a loop.
 type ride struct {
 	waiting bool   // for something to come
-	buffer  []byte // where the message lies that is being delivered, a read buffer
-	scratch []byte // another place for messages, while there are some
+	scratch []byte // a place for messages, while there are some
 }
 
 // readsInARow is how many reads a listener makes until others have their turn.
@@ -129,8 +126,9 @@ func (l *listener) Ready() (more bool) {
 func (l *listener) listen() (more bool) {
 	e := &l.c.engine
 	stopped := false
+	var a arrivals
 	for first := true; !stopped; first = false {
-		t, data, err := l.poll(first)
+		err := l.poll(&a, first)
 		switch {
 		case err == errDry:
 			return false
@@ -139,8 +137,7 @@ func (l *listener) listen() (more bool) {
 		case err == errStopped:
 			stopped = true
 		case err == nil:
-			stopped = l.call(t, data)
-			l.delivered(data)
+			stopped = l.deliverAll(&a)
 			if !stopped && l.rest() {
 				return false
 			}
@@ -159,7 +156,7 @@ func (l *listener) listen() (more bool) {
 
 // poll is receive for a listener on a loop: it does not wait. A first one looks into
 // the socket, whatever was found there before.
-func (l *listener) poll(first bool) (Type, []byte, error) {
+func (l *listener) poll(a *arrivals, first bool) error {
 	e := &l.c.engine
 	if !l.ride.waiting {
 		e.presence.enter()
@@ -167,30 +164,29 @@ func (l *listener) poll(first bool) (Type, []byte, error) {
 	l.ride.waiting = false
 	if err := e.takeReading(dry); err != nil {
 		e.leave()
-		return 0, nil, err
+		return err
 	}
 	if l.isStopped() { // and the next receiver may have begun something
 		e.stopReading()
-		return 0, nil, errStopped
+		return errStopped
 	}
 	if first {
 		e.socket.drained, e.socket.reads = false, readsInARow
 	}
-	op, data, err := l.next()
+	err := l.take(a)
 	switch {
 	case err == errDry || err == errOthers:
 		l.pack()
 		l.wait()
-		return 0, nil, err
+		return err
 	case err == nil && !l.begin():
-		e.mailbox().putBack(op, data)
+		a.returnTo(e.mailbox())
 		err = errStopped
 	case err == nil:
-		e.tally.received(1, len(data))
-		data = l.secure(data)
+		l.secure(a)
 	}
 	e.stopReading()
-	return Type(op), data, err
+	return err
 }
 
 // wait gives the right to read back, for something to come.
@@ -234,53 +230,6 @@ func (e *engine) mayRead() error {
 func (e *engine) drained() bool {
 	l := e.link.Load()
 	return e.socket.drained && !l.loop.HungUp() && l.loop.Streams()
-}
-
-// next returns the next message.
-func (l *listener) next() (wire.Opcode, []byte, error) {
-	e := &l.c.engine
-	if err := e.dropStream(dry); err != nil {
-		return 0, nil, err
-	}
-	if l.views && (e.compression != nil || e.inbox.size() > 0) {
-		l.room(1)
-	}
-	return e.nextMessage(dry, l.ride.scratch)
-}
-
-// room returns empty memory for n bytes of a view.
-func (l *listener) room(n int) []byte {
-	if r := &l.ride; cap(r.scratch) < n {
-		giveView(r.scratch)
-		r.scratch = takeView(n)
-	}
-	return l.ride.scratch
-}
-
-// secure takes care that nobody who reads during the callback touches the message.
-func (l *listener) secure(data []byte) []byte {
-	e := &l.c.engine
-	switch {
-	case !e.inPlace:
-		return data
-	case !l.views:
-		return append([]byte{}, data...)
-	case !e.in.Empty():
-		return append(l.room(len(data)), data...)
-	}
-	l.ride.buffer = e.in.Park() // the next read takes another
-	return data
-}
-
-// delivered gives back the memory of a message.
-func (l *listener) delivered(data []byte) {
-	switch r := &l.ride; {
-	case r.buffer != nil:
-		giveReadBuffer(r.buffer)
-		r.buffer = nil
-	case l.views && unsafe.SliceData(data) != unsafe.SliceData(r.scratch):
-		giveView(data)
-	}
 }
 
 // pack gives back what memory is not needed while nothing comes. What has come of a

@@ -249,11 +249,12 @@ func TestRideStoppedBesideAReader(t *testing.T) {
 	wantRiding(t, c)
 	stop()
 	eventually(t, "the listener to leave", func() bool { return !c.engine.seat.held.Load() })
-	l := &listener{c: c, views: true, stopped: true}
+	l := &listener{c: c, views: true}
+	l.state.Store(listenerStopped)
 	p.send(textFrame, "one")
 	p.send(textFrame, "two")
 	body := wantReader(t, c, Text)
-	if _, _, err := l.poll(true); err != errStopped {
+	if err := l.poll(&arrivals{}, true); err != errStopped {
 		t.Errorf("the listener received: %v", err)
 	}
 	wantRead(t, body, "one")

@@ -23,13 +23,19 @@ func programmed(d dice) mode {
 		case ev.Kind == TooLong:
 			tr.collect(nil)
 			return
+		case ev.Kind == Lack:
+			collectInPlace(tr, ev)
+			return
 		case ev.Kind == Start && size == 0:
 			tr.r.Skip()
 			return
 		case ev.Kind == Start:
 			return
 		}
-		switch d.roll(8) {
+		switch d.roll(9) {
+		case 8:
+			tr.dst = ""
+			tr.r.CollectInPlace()
 		case 0: // as before
 			if ev.Kind == Part {
 				tr.r.Stream(make([]byte, size))
@@ -113,7 +119,7 @@ func FuzzWriterReader(f *testing.F) {
 		server := d.roll(2) == 1
 		sent, want := writeAtRandom(&d, NewWriter(server), pool)
 		for name, m := range map[string]mode{
-			"collect": collectNew, "collect into": collectInto(100), "stream": streamIn(1 + d.roll(256)),
+			"collect": collectNew, "collect in place": collectInPlace, "collect into": collectInto(100), "stream": streamIn(1 + d.roll(256)),
 		} {
 			cfg := Config{Server: !server, MessageLimit: -1, FragmentLimit: -1}
 			tr := newTransport(t, cfg, MinBuffer, m)

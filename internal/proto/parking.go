@@ -31,6 +31,12 @@ func (r *Reader) Empty() bool { return r.from == r.to }
 // Ready reports whether the buffer holds the whole of another frame, so that Next
 // returns something without another byte.
 func (r *Reader) Ready() bool {
+	if r.Empty() {
+		return false
+	}
+	if head, _ := r.frame(); head > 0 {
+		return true
+	}
 	h, n, err := wire.ParseHeader(r.buf[r.from:r.to])
 	return err == nil && !r.inFrame && uint64(r.to-r.from-n) >= h.Length
 }

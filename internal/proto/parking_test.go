@@ -99,3 +99,26 @@ func TestReady(t *testing.T) {
 		t.Error("payload is taken for a frame")
 	}
 }
+
+// What was left in a parked buffer is never where the next bytes are read to: a
+// message may still be looked at there.
+func TestParkedMemoryIsNotReused(t *testing.T) {
+	r := NewReader(Config{MessageLimit: 1000, FragmentLimit: 10}, make([]byte, MinBuffer))
+	r.CollectInPlace()
+	r.Filled(copy(r.Space(), "\x82\x05Hello"))
+	if r.Park() == nil {
+		t.Fatal("not parked")
+	}
+	ev := r.Next()
+	if ev.Kind != Message || string(ev.Data) != "Hello" || !ev.InPlace {
+		t.Fatalf("%+v", ev)
+	}
+	if space := r.Space(); len(space) > 0 {
+		t.Errorf("Space of %d bytes in what was parked", len(space))
+	}
+	r.Unpark(make([]byte, MinBuffer))
+	r.Filled(copy(r.Space(), "\x82\x05World"))
+	if next := r.Next(); string(next.Data) != "World" || string(ev.Data) != "Hello" {
+		t.Errorf("%q, %q", next.Data, ev.Data)
+	}
+}

@@ -300,6 +300,10 @@ func testTranscript(t *testing.T, cfg Config, steps []step) {
 	same := func(records []record) []record { return records }
 	testMode(t, "collect in new memory", cfg, steps, collectNew, same)
 	testMode(t, "collect ahead", cfg, steps, collectAhead, same)
+	// Text that is wrong may be noticed later than its line.
+	testMode(t, "collect in place", cfg, steps, collectInPlace, func(records []record) []record {
+		return without(records, lineEnd.what)
+	})
 	for _, room := range []int{0, 3, 300, 1 << 17} {
 		testMode(t, fmt.Sprintf("collect into %d bytes", room), cfg, steps, collectInto(room), same)
 	}

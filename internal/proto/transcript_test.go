@@ -210,6 +210,22 @@ func collectAhead(tr *transport, ev Event) {
 	}
 }
 
+// collectInPlace asks for messages where they lie, and brings memory for others.
+func collectInPlace(tr *transport, ev Event) {
+	switch ev.Kind {
+	case More, Message:
+		if _, ok := tr.r.Lent(); !ok {
+			tr.r.CollectInPlace()
+		}
+	case Lack:
+		if n := tr.r.Wants(); n%2 == 0 {
+			tr.r.Lend(make([]byte, 0, tr.r.Collected()+n))
+		} else {
+			tr.r.Grow(n)
+		}
+	}
+}
+
 // streamIn asks for parts of at most n bytes.
 func streamIn(n int) mode {
 	p := make([]byte, n)
@@ -290,7 +306,7 @@ func (tr *transport) drain() {
 				tr.t.Fatalf("%d bytes are held after the end, Space of %d", tr.r.Held(), len(tr.r.Space()))
 			}
 			return
-		case ev.Kind == TooLong:
+		case ev.Kind == TooLong, ev.Kind == Lack:
 			tr.mode(tr, ev)
 			continue
 		}
