@@ -99,7 +99,7 @@ func TestArrivalsLeft(t *testing.T) {
 					t.Fatalf("called back with %q, want %q", got, text)
 				}
 			}
-			eventually(t, "the right to receive", func() bool { return !c.engine.claimed.Load() })
+			eventually(t, "the right to receive", func() bool { return !c.engine.reading.isClaimed() })
 			p.send(textFrame, "later")
 			for _, text := range append(texts[last+1:], "later") {
 				wantMessage(t, c, text)

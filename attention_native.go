@@ -54,7 +54,7 @@ func (e *engine) awaitReceiver() {
 }
 
 func (e *engine) remindToAttend(after time.Duration) {
-	e.attention.seen.Store(e.presence.receives())
+	e.attention.seen.Store(e.reading.receives())
 	e.remind(attendAlarm, after)
 }
 
@@ -64,14 +64,14 @@ func (e *engine) considerAttending() {
 	if e.is(finished) {
 		return
 	}
-	if !e.presence.anybody() && e.presence.receives() != a.seen.Load() {
+	if !e.reading.anybody() && e.reading.receives() != a.seen.Load() {
 		e.remindToAttend(attendAfter)
 		return
 	}
 	// From now on a receiver that leaves sets the alarm, and only then is it
 	// looked whether one is there.
 	a.state.Store(alarmUnset)
-	if !e.presence.anybody() {
+	if !e.reading.anybody() {
 		e.attend()
 	}
 }
@@ -162,7 +162,7 @@ func (e *engine) salvage(cause error) {
 	})
 	giveUp.Reset(salvageTime)
 	defer giveUp.Stop()
-	if e.obtain(context.Background(), &e.reading, finished) {
+	if e.obtain(context.Background(), &e.reading.right, finished) {
 		e.readAhead(salvageLimit, salvaging)
 		e.reading.release()
 		e.lose(cause)

@@ -39,6 +39,7 @@ type platform interface {
 	claim() error // the right to receive, or ErrConcurrentReceive
 	unclaim()
 	receive(ctx context.Context, dst []byte, commit func() bool) (Type, []byte, error)
+	receiveOnce(ctx context.Context, dst []byte) (Type, []byte, error)
 	nextReader(ctx context.Context) (Type, io.Reader, error)
 	send(ctx context.Context, t Type, data []byte) error
 	deliver(ctx context.Context, o outgoing) error // send of anything

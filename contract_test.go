@@ -91,7 +91,7 @@ func eventually(t testing.TB, what string, condition func() bool) {
 
 // receiverWaits is true when a receiver is blocked in reading.
 func receiverWaits(c *Channel) func() bool {
-	return func() bool { return c.engine.presence.anybody() && c.engine.inRead.Load() }
+	return func() bool { return c.engine.reading.anybody() && c.engine.inRead.Load() }
 }
 
 func wantMessage(t testing.TB, c *Channel, want string) {

@@ -162,7 +162,7 @@ func (e *engine) ping(ctx context.Context) (time.Duration, error) {
 	f.waiters = append(f.waiters, w)
 	e.sendPing()
 	c.mu.Unlock()
-	if e.set.receiveBuffer > 0 && !e.presence.anybody() {
+	if e.set.receiveBuffer > 0 && !e.reading.anybody() {
 		go e.attend() // somebody has to read the pong
 	}
 	select {

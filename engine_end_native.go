@@ -201,7 +201,7 @@ func (e *engine) boundClose(end *CloseError) (stop func()) {
 // drain reads and drops everything up to the peer's close frame, or to a
 // violation.
 func (e *engine) drain() (violation, err error) {
-	if !e.obtain(context.Background(), &e.reading, finished) {
+	if !e.obtain(context.Background(), &e.reading.right, finished) {
 		return nil, errHungUp
 	}
 	defer func() {

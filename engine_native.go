@@ -46,8 +46,7 @@ type engine struct {
 	end     atomic.Pointer[CloseError] // set when it is decided
 
 	// Receiving.
-	presence  presence
-	reading   right
+	reading   reception
 	in        proto.Reader
 	prefix    *[]byte        // nil, or what was read before the channel existed
 	inbox     *inbox         // nil if nothing was ever in it
@@ -85,7 +84,6 @@ type engine struct {
 	tally       *tally                    // nil if nobody wants to know
 
 	// What is small stands together, so that an idle channel is small.
-	claimed   atomic.Bool // there is a receiver, a listener may be in its callback
 	answering atomic.Bool // more messages lie in the read buffer
 	inRead    atomic.Bool // somebody waits for bytes
 	handled   int32       // what has come since the reader gave way: see giveWay
@@ -103,17 +101,6 @@ type link struct {
 	transport
 	loop *loopConn // the socket, if a loop looks after it
 }
-
-// A presence counts the receivers that read or are about to, one or, while a
-// stopped one is still leaving, more; and all that there have been.
-type presence struct{ n atomic.Uint64 }
-
-const oneReceive = 1 << 16 // what is below counts those who are there
-
-func (p *presence) enter()           { p.n.Add(1) }
-func (p *presence) leave()           { p.n.Add(oneReceive - 1) }
-func (p *presence) anybody() bool    { return p.n.Load()%oneReceive > 0 }
-func (p *presence) receives() uint64 { return p.n.Load() / oneReceive }
 
 // newChannel makes a channel of a stream; start has to follow. prefix is what
 // has been read from it already; it is kept.

@@ -31,12 +31,7 @@ func (c *Channel) Receive(ctx context.Context) (Message, error) {
 // nothing if dst has the capacity. On an error it returns dst as it was given,
 // and an unfinished message waits for the next receive.
 func (c *Channel) ReceiveAppend(ctx context.Context, dst []byte) (Type, []byte, error) {
-	if err := c.engine.claim(); err != nil {
-		return 0, dst, err
-	}
-	t, data, err := c.engine.receive(ctx, dst, nil)
-	c.engine.unclaim()
-	return t, data, err
+	return c.engine.receiveOnce(ctx, dst)
 }
 
 // Messages returns the messages as they come, for a range loop:

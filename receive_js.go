@@ -20,6 +20,15 @@ func (e *engine) unclaim() { e.claimed.Store(false) }
 
 var errStopped = errors.New("wschannel: listening was stopped")
 
+// receiveOnce is receive for who is the receiver during the call.
+func (e *engine) receiveOnce(ctx context.Context, dst []byte) (Type, []byte, error) {
+	if err := e.claim(); err != nil {
+		return 0, dst, err
+	}
+	defer e.unclaim()
+	return e.receive(ctx, dst, nil)
+}
+
 // receive returns the next message, appended to dst. Before it does, it asks
 // commit, if there is one; a message that is refused is the next one again.
 func (e *engine) receive(ctx context.Context, dst []byte, commit func() bool) (Type, []byte, error) {

@@ -16,16 +16,38 @@ import (
 
 // claim takes the right to be the receiver.
 func (e *engine) claim() error {
-	if !e.claimed.CompareAndSwap(false, true) {
+	if !e.reading.claim() {
 		return ErrConcurrentReceive
 	}
 	return nil
 }
 
 // unclaim gives it up.
-func (e *engine) unclaim() { e.claimed.Store(false) }
+func (e *engine) unclaim() { e.reading.unclaim() }
 
 var errStopped = errors.New("wschannel: listening was stopped")
+
+// receiveOnce is receive for who is the receiver during the call.
+func (e *engine) receiveOnce(ctx context.Context, dst []byte) (Type, []byte, error) {
+	if _, err := e.mayReceive(ctx); err == nil && e.reading.begin() {
+		// The usual case: nobody else is reading.
+		defer e.endReceiving()
+		return e.receiveNext(ctx, dst, nil)
+	}
+	if err := e.claim(); err != nil {
+		return 0, dst, err
+	}
+	defer e.unclaim()
+	return e.receive(ctx, dst, nil)
+}
+
+func (e *engine) endReceiving() {
+	if e.in.Empty() {
+		e.park()
+	}
+	e.reading.end()
+	e.awaitReceiver()
+}
 
 // receive returns the next message, appended to dst. Before it does, it asks
 // commit, if there is one; a message that is refused is the next one again.
@@ -39,6 +61,11 @@ func (e *engine) receive(ctx context.Context, dst []byte, commit func() bool) (T
 		// lets it pass. The next receiver may have begun.
 		return 0, dst, errStopped
 	}
+	return e.receiveNext(ctx, dst, commit)
+}
+
+// receiveNext is receive for who has the right to read.
+func (e *engine) receiveNext(ctx context.Context, dst []byte, commit func() bool) (Type, []byte, error) {
 	if err := e.dropStream(ctx); err != nil {
 		return 0, dst, err
 	}
@@ -136,7 +163,7 @@ func (e *engine) expectReplies(more bool) {
 // startReading takes the right to read for a receiver, and sees to the order
 // of errors: a local close, then the end, then ctx.
 func (e *engine) startReading(ctx context.Context) error {
-	e.presence.enter()
+	e.reading.enter()
 	err := e.takeReading(ctx)
 	if err != nil {
 		e.leave()
@@ -154,19 +181,27 @@ func (e *engine) stopReading() {
 }
 
 func (e *engine) leave() {
-	e.presence.leave()
+	e.reading.leave()
 	e.awaitReceiver()
+}
+
+// mayReceive returns why nothing is received, if so, and whether ctx is heeded.
+func (e *engine) mayReceive(ctx context.Context) (heed bool, err error) {
+	// Looked at first, so that it does not win over an end that was before.
+	err = ctx.Err()
+	switch {
+	case e.is(deafened):
+		return false, e.end.Load()
+	case e.isOver():
+		return false, nil
+	}
+	return true, err
 }
 
 func (e *engine) takeReading(ctx context.Context) error {
 	for {
-		// Looked at first, so that it does not win over an end that was before.
-		err := ctx.Err()
-		if e.is(deafened) {
-			return e.end.Load()
-		}
-		heed := !e.isOver()
-		if heed && err != nil {
+		heed, err := e.mayReceive(ctx)
+		if err != nil {
 			return err
 		}
 		if e.reading.try() {
@@ -243,7 +278,7 @@ func (e *engine) objection(ctx context.Context, why errand) error {
 		return e.end.Load()
 	case why == draining:
 		return nil
-	case why == attending && e.presence.anybody():
+	case why == attending && e.reading.anybody():
 		return errGiveWay
 	case e.is(decided):
 		return errEnded

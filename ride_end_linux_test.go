@@ -212,14 +212,14 @@ func TestRideGoexit(t *testing.T) {
 			wantRiding(t, c)
 			p.write(append(p.frame(textFrame, "one"), p.frame(textFrame, "two")...))
 			within(t, "the callback", exits)
-			eventually(t, "the right to receive", func() bool { return !c.engine.claimed.Load() })
+			eventually(t, "the right to receive", func() bool { return !c.engine.reading.isClaimed() })
 			onMessage, messages, _, _ := collect()
 			stop := listen(c, onMessage, onDone)
 			wantTold(t, messages, Text, "two")
 			p.send(textFrame, "three")
 			wantTold(t, messages, Text, "three")
 			stop()
-			eventually(t, "the right to receive", func() bool { return !c.engine.claimed.Load() })
+			eventually(t, "the right to receive", func() bool { return !c.engine.reading.isClaimed() })
 		}
 	})
 }

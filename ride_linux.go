@@ -159,7 +159,7 @@ func (l *listener) listen() (more bool) {
 func (l *listener) poll(a *arrivals, first bool) error {
 	e := &l.c.engine
 	if !l.ride.waiting {
-		e.presence.enter()
+		e.reading.enter()
 	}
 	l.ride.waiting = false
 	if err := e.takeReading(dry); err != nil {
@@ -208,7 +208,7 @@ func (l *listener) rest() bool {
 		e.reading.release()
 		return false
 	}
-	e.presence.enter()
+	e.reading.enter()
 	l.wait()
 	return true
 }

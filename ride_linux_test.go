@@ -30,7 +30,7 @@ func wantRiding(t testing.TB, c *Channel) {
 	t.Helper()
 	eventually(t, "the loop", func() bool {
 		e := &c.engine
-		return e.link.Load().loop != nil && e.seat.held.Load() && receiverWaits(c)()
+		return e.link.Load().loop != nil && e.seat.isHeld() && receiverWaits(c)()
 	})
 }
 
@@ -180,7 +180,7 @@ func TestRideStopped(t *testing.T) {
 					p.write(frames[at:])
 					wantTold(t, messages, Text, message)
 					stop()
-					eventually(t, "the right to receive", func() bool { return !c.engine.claimed.Load() })
+					eventually(t, "the right to receive", func() bool { return !c.engine.reading.isClaimed() })
 				}
 				if len(messages) > 0 {
 					t.Fatalf("cut at %d: called back after stop", at)
@@ -223,7 +223,7 @@ func TestRideAgain(t *testing.T) {
 				t.Fatalf("got %q", got)
 			}
 			within(t, "the callback", returned)
-			eventually(t, "the right to receive", func() bool { return !c.engine.claimed.Load() })
+			eventually(t, "the right to receive", func() bool { return !c.engine.reading.isClaimed() })
 			if i%3 == 0 {
 				wantMessage(t, c, "two")
 				continue
@@ -233,7 +233,7 @@ func TestRideAgain(t *testing.T) {
 				t.Fatalf("got %q", got)
 			}
 			within(t, "the callback", returned)
-			eventually(t, "the right to receive", func() bool { return !c.engine.claimed.Load() })
+			eventually(t, "the right to receive", func() bool { return !c.engine.reading.isClaimed() })
 		}
 		if len(over) > 0 {
 			t.Errorf("onDone: %v", <-over)
@@ -248,7 +248,7 @@ func TestRideStoppedBesideAReader(t *testing.T) {
 	stop := c.ListenView(nil, nil)
 	wantRiding(t, c)
 	stop()
-	eventually(t, "the listener to leave", func() bool { return !c.engine.seat.held.Load() })
+	eventually(t, "the listener to leave", func() bool { return !c.engine.seat.isHeld() })
 	l := &listener{c: c, views: true}
 	l.state.Store(listenerStopped)
 	p.send(textFrame, "one")

@@ -10,6 +10,9 @@ import (
 	"testing/synctest"
 )
 
+func (r *right) isHeld() bool        { return r.state.Load()&rightHeld != 0 }
+func (r *reception) isClaimed() bool { return r.state.Load()&claimed != 0 }
+
 // One holder at a time, nobody is forgotten, and who goes away takes nothing along.
 func TestRight(t *testing.T) {
 	var r right
@@ -76,9 +79,9 @@ func TestRightIsGivenToWhoWaits(t *testing.T) {
 		if <-gone {
 			t.Error("taken while held")
 		}
-		r.waiting.Add(1) // as if that one had not gone yet
+		r.state.Add(rightWaiter) // as if that one had not gone yet
 		r.release()
-		r.waiting.Add(-1)
+		r.state.Add(minus(rightWaiter))
 		if !r.try() || r.try() {
 			t.Error("a right that nobody holds is to be had once")
 		}
