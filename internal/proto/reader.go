@@ -149,6 +149,9 @@ func (r *Reader) Filled(n int) {
 
 // Next returns what the bytes received so far amount to.
 func (r *Reader) Next() Event {
+	if r.rests() {
+		return Event{Kind: More}
+	}
 	for !r.over {
 		if r.broken != nil {
 			return r.violated(r.broken)

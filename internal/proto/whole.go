@@ -51,8 +51,7 @@ func (r *Reader) Whole() (op wire.Opcode, data []byte, ok bool) {
 // and of the frame, 0 if not.
 func (r *Reader) frame() (head, end int) {
 	b := r.buf[r.from:r.to]
-	if len(b) < 2 || r.inFrame || r.opcode != wire.Continuation || r.streaming || r.discarding ||
-		r.over || r.broken != nil || r.cfg.FragmentLimit == 0 {
+	if len(b) < 2 || !r.between() || r.streaming || r.discarding || r.cfg.FragmentLimit == 0 {
 		return 0, 0
 	}
 	if first := b[0]; first != 0x80|byte(wire.Text) && first != 0x80|byte(wire.Binary) {
@@ -80,3 +79,11 @@ func (r *Reader) frame() (head, end int) {
 	}
 	return head, end
 }
+
+// between reports whether no message is under way, and nothing is wrong.
+func (r *Reader) between() bool {
+	return !r.inFrame && r.opcode == wire.Continuation && !r.over && r.broken == nil
+}
+
+// rests reports whether nothing has come since the last message.
+func (r *Reader) rests() bool { return r.from == r.to && r.between() }
