@@ -94,13 +94,12 @@ func (e *engine) nextMessage(ctx context.Context, dst []byte) (wire.Opcode, []by
 		}
 	}
 	e.collect(ctx, dst)
-	if op, data, ok := e.in.Whole(); ok {
-		e.inPlace = ctx == dry
-		e.handled++
-		e.expectReplies(e.in.Ready())
-		return op, data, nil
-	}
 	for {
+		if op, data, ok := e.wholeMessage(ctx, dst); ok {
+			e.handled++
+			e.expectReplies(e.in.Ready())
+			return op, data, nil
+		}
 		switch ev := e.in.Next(); ev.Kind {
 		case proto.Message:
 			data, ok := ev.Data, true
@@ -130,6 +129,23 @@ func (e *engine) nextMessage(ctx context.Context, dst []byte) (wire.Opcode, []by
 			e.handle(ev)
 		}
 	}
+}
+
+// wholeMessage returns the next message if all of it has come, in one frame: nearly
+// always.
+func (e *engine) wholeMessage(ctx context.Context, dst []byte) (op wire.Opcode, data []byte, ok bool) {
+	if op, data, ok = e.in.Whole(); ok {
+		e.inPlace = ctx == dry
+		return op, data, true
+	}
+	if e.compression == nil {
+		return 0, nil, false
+	}
+	if op, data, ok = e.in.WholeCompressed(); ok {
+		e.inPlace = false
+		data, ok = e.inflate(op, dst, data)
+	}
+	return op, data, ok
 }
 
 // mailbox returns the inbox, to add to.

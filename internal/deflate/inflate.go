@@ -20,7 +20,15 @@ func Inflate(dst, message []byte, limit int, w *Window) ([]byte, error) {
 	if !ok {
 		f = &inflater{flate: flate.NewReader(nil)}
 	}
-	out, err := f.inflate(dst, message, limit, w)
+	into := dst
+	if cap(dst) == 0 {
+		into = f.out // for how long it will be is not known before
+	}
+	out, err := f.inflate(into, message, limit, w)
+	if cap(dst) == 0 && cap(out) <= maxKept {
+		f.out = out[:0]
+		out = append([]byte(nil), out...)
+	}
 	f.giveBack()
 	if err != nil {
 		return dst, err
@@ -36,6 +44,7 @@ type inflater struct {
 	flate io.ReadCloser // a flate.Resetter too
 	src   bytes.Reader
 	in    []byte // the message and the tail
+	out   []byte // empty memory for what it inflates to, or nil
 	dict  []byte
 	spare [1]byte
 }

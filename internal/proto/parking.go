@@ -34,7 +34,7 @@ func (r *Reader) Ready() bool {
 	if r.Empty() {
 		return false
 	}
-	if head, _ := r.frame(); head > 0 {
+	if head, _ := r.frame(0); head > 0 {
 		return true
 	}
 	h, n, err := wire.ParseHeader(r.buf[r.from:r.to])

@@ -15,7 +15,7 @@ import (
 // nothing, and Next tells what there is. The data lies where the last of Collect and
 // CollectInPlace said.
 func (r *Reader) Whole() (op wire.Opcode, data []byte, ok bool) {
-	head, end := r.frame()
+	head, end := r.frame(0)
 	if head == 0 {
 		return 0, nil, false
 	}
@@ -46,15 +46,34 @@ func (r *Reader) Whole() (op wire.Opcode, data []byte, ok bool) {
 	return op, data, true
 }
 
+// WholeCompressed returns the payload of the message that Next would return, under
+// the same conditions, but that it is compressed. It lies in the buffer, and nothing
+// is in the memory that Collect has brought.
+func (r *Reader) WholeCompressed() (op wire.Opcode, payload []byte, ok bool) {
+	head, end := r.frame(wire.Rsv1)
+	if head == 0 || !r.cfg.Compression {
+		return 0, nil, false
+	}
+	f := r.buf[r.from:][:end:end]
+	if r.cfg.Server {
+		wire.Mask(f[head:], [4]byte(f[head-4:]), 0)
+	}
+	r.from += end
+	if !r.inPlace {
+		r.dst, r.base, r.lent = nil, 0, false
+	}
+	return wire.Opcode(f[0] & 0xF), f[head:], true
+}
+
 // frame looks whether a message is to be collected, and lies in the buffer as one
-// frame that is legal and within the limits. It returns the lengths of the header
-// and of the frame, 0 if not.
-func (r *Reader) frame() (head, end int) {
+// frame with these reserved bits that is legal and within the limits. It returns the
+// lengths of the header and of the frame, 0 if not.
+func (r *Reader) frame(rsv byte) (head, end int) {
 	b := r.buf[r.from:r.to]
 	if len(b) < 2 || !r.between() || r.streaming || r.discarding || r.cfg.FragmentLimit == 0 {
 		return 0, 0
 	}
-	if first := b[0]; first != 0x80|byte(wire.Text) && first != 0x80|byte(wire.Binary) {
+	if first := b[0] ^ rsv<<4; first != 0x80|byte(wire.Text) && first != 0x80|byte(wire.Binary) {
 		return 0, 0
 	}
 	if masked := b[1] >= 0x80; masked != r.cfg.Server {

@@ -72,6 +72,15 @@ func TestWhole(t *testing.T) {
 				case inPlace == sameMemory(data, dst):
 					t.Errorf("%s, server %v, in place %v: in the wrong place", tt.name, server, inPlace)
 				}
+				if ok {
+					continue
+				}
+				op, data, ok = r.WholeCompressed()
+				if compressed := tt.name == "RSV1, allowed"; ok != compressed || ok && (string(data) != "Hello" || op != wire.Text || !r.Empty() || cap(data) != len(data)) {
+					t.Errorf("%s, server %v, in place %v: compressed %v %q %v", tt.name, server, inPlace, op, data, ok)
+				} else if left := r.buf[r.from:r.to]; !ok && !bytes.Equal(left, frames) {
+					t.Errorf("%s, server %v, in place %v: %x is left of %x", tt.name, server, inPlace, left, frames)
+				}
 			}
 		}
 	}
@@ -93,6 +102,9 @@ func TestWholeNot(t *testing.T) {
 		give(t, &r, []byte("\x81\x05Hello"))
 		if _, data, ok := r.Whole(); ok {
 			t.Errorf("%s: %q", tt.name, data)
+		}
+		if _, data, ok := r.WholeCompressed(); ok {
+			t.Errorf("%s, compressed: %q", tt.name, data)
 		}
 	}
 }
