@@ -32,22 +32,31 @@ func (e *engine) decide(end *CloseError) *CloseError {
 	return end
 }
 
-// finish makes the channel over. unclean is why a local close was not
-// completed in good order, if so.
-func (e *engine) finish(unclean error) {
+// A lastStep is what whoever answers for a channel is told of.
+type lastStep uint8
+
+const (
+	stepOver lastStep = iota // the channel is over, and has counted this
+	stepGone                 // its transport is closed, too
+)
+
+// finish makes the channel over, and returns false if it was. Who made it over
+// sees to its transport, and calls gone after that. unclean is why a local close was
+// not completed in good order, if so.
+func (e *engine) finish(unclean error) (first bool) {
 	e.mu.Lock()
 	var counted traffic
 	if !e.is(finished) {
 		counted = e.tally.finish(e.end.Load()) // first, so that whoever sees the end sees it counted
 	}
-	first := e.reach(finished)
+	first = e.reach(finished)
 	if first {
 		e.unclean = unclean
 	}
-	onOver := e.onOver
+	onEnd := e.onEnd
 	e.mu.Unlock()
 	if !first {
-		return
+		return false
 	}
 
 	e.clock.stop()
@@ -57,14 +66,24 @@ func (e *engine) finish(unclean error) {
 	if q := e.queue.Load(); q != nil {
 		q.leaveGroups()
 	}
-	if onOver != nil {
-		onOver(counted)
+	if onEnd != nil {
+		onEnd(stepOver, counted)
+	}
+	return true
+}
+
+// gone is called when the transport of a channel that is over is closed.
+func (e *engine) gone() {
+	if e.onEnd != nil {
+		e.onEnd(stepGone, traffic{})
 	}
 }
 
 // hangUp ends the channel without further ceremony.
 func (e *engine) hangUp(unclean error) {
-	e.finish(unclean)
+	if e.finish(unclean) {
+		defer e.gone()
+	}
 	e.cut()
 	e.dropUnsent()
 }
@@ -160,7 +179,9 @@ func (e *engine) shakeHands(end *CloseError) {
 	if d.err != nil {
 		return // nothing is left to be seen off, and somebody may be reading still
 	}
-	e.finish(d.violation)
+	if e.finish(d.violation) {
+		defer e.gone()
+	}
 	stop()
 	e.linger(d.violation != nil)
 }
@@ -173,7 +194,9 @@ func (e *engine) reply(end *CloseError) {
 		e.hangUp(err)
 		return
 	}
-	e.finish(nil)
+	if e.finish(nil) {
+		defer e.gone()
+	}
 	stop()
 	e.linger(end.Cause != nil)
 }

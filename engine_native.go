@@ -42,7 +42,7 @@ type engine struct {
 	// The end of the channel: see engine_end_native.go.
 	lifetime
 	unclean error
-	onOver  func(traffic)              // called once when the channel is over
+	onEnd   func(lastStep, traffic)    // called once for each, nil for nobody
 	end     atomic.Pointer[CloseError] // set when it is decided
 
 	// Receiving.

@@ -19,7 +19,11 @@ func withHandlerContext(t *testing.T, role Role) (context.Context, *Channel, *pe
 	values, cancel := context.WithCancelCause(context.WithValue(t.Context(), key{}, "value"))
 	cancel(errors.New("the request is over"))
 	h := &handlerContext{c: c, values: values}
-	c.engine.onOver = func(traffic) { h.end() }
+	c.engine.onEnd = func(step lastStep, _ traffic) {
+		if step == stepOver {
+			h.end()
+		}
+	}
 	t.Cleanup(func() {
 		if h.Value(key{}) != "value" {
 			t.Error("a value is lost")

@@ -45,7 +45,9 @@ type Server struct {
 
 	// MaxChannels is how many channels may be open. A handshake that comes when
 	// there are so many is refused with status 503 and a Retry-After. A channel
-	// counts from its handshake on until it is over. Default: no limit.
+	// counts from its handshake on until its connection is closed: when it is
+	// over that takes as long as the peer's answer, CloseTimeout at most.
+	// Default: no limit.
 	MaxChannels int
 
 	// MaxHandshakes is how many handshakes may be under way: being judged by
@@ -73,22 +75,27 @@ type Server struct {
 	// "wschannel: ":
 	//
 	//   - at slog.LevelError panics, and options that cannot be used;
-	//   - at slog.LevelInfo handshakes that were refused;
+	//   - at slog.LevelInfo handshakes that were refused: ten in a second at most,
+	//     and those that are left out are told with the next one as omitted, so
+	//     that nobody can flood the log;
 	//   - at slog.LevelDebug those that were refused because of a limit or of
 	//     Shutdown, which Counters count, and channels that open and that are
 	//     over.
 	//
 	// The context of a record has the values of the request's or of Upgrade's,
-	// and the attribute err is the error itself, such as a *[HandshakeError].
-	// Default: slog.Default.
+	// and the attribute err is the error itself, such as a *[HandshakeError]. A
+	// panic in the Logger's handler is written to standard error, and harms
+	// nothing else. Default: slog.Default.
 	Logger *slog.Logger
 
 	mu       sync.Mutex
 	stopping bool
 	open     map[*Channel]struct{}
+	leaving  int             // channels that are over and have a connection still
 	shaking  int             // handshakes
 	running  int             // handshakes, handlers and callbacks
 	waiting  []chan struct{} // of Shutdown, closed when nothing is left
+	refusals refusals
 }
 
 // ServeHTTP accepts a channel, or refuses the request as [Accept] does.
@@ -141,7 +148,11 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (_ context.Conte
 	life := &handlerContext{c: c, values: ctx}
 	logged := s.logOpened(life, r, c)
 	expire := s.expiry(c)
-	c.engine.onOver = func(counted traffic) {
+	c.engine.onEnd = func(step lastStep, counted traffic) {
+		if step == stepGone {
+			s.left()
+			return
+		}
 		if expire != nil {
 			expire.Stop()
 		}
@@ -275,7 +286,15 @@ func (s *Server) remember(c *Channel) {
 func (s *Server) forget(c *Channel) {
 	s.mu.Lock()
 	delete(s.open, c)
+	s.leaving++
 	s.notify()
+	s.mu.Unlock()
+}
+
+// left counts a channel that has no connection any more.
+func (s *Server) left() {
+	s.mu.Lock()
+	s.leaving--
 	s.mu.Unlock()
 }
 
@@ -288,7 +307,7 @@ func (s *Server) begin() *HandshakeError {
 	switch {
 	case s.stopping:
 		return errStopping
-	case s.MaxChannels > 0 && len(s.open)+s.shaking >= s.MaxChannels:
+	case s.MaxChannels > 0 && len(s.open)+s.leaving+s.shaking >= s.MaxChannels:
 		refusal = errFull
 	case s.MaxHandshakes > 0 && s.shaking >= s.MaxHandshakes:
 		refusal = errBusy

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"time"
 )
 
@@ -16,6 +18,51 @@ func (s *Server) logger() *slog.Logger {
 		return s.Logger
 	}
 	return slog.Default()
+}
+
+// log has a record handled. It is called where a panic would end the program, or
+// leave a channel half made or half ended: the user's code may not do that here.
+func (s *Server) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
+	defer func() {
+		if v := recover(); v != nil {
+			fmt.Fprintf(os.Stderr, "wschannel: panic in Server.Logger: %v\n%s", v, debug.Stack())
+		}
+	}()
+	s.logger().LogAttrs(ctx, level, "wschannel: "+message, attrs...)
+}
+
+// isLogged reports whether records of that level are wanted.
+func (s *Server) isLogged(ctx context.Context, level slog.Level) (wanted bool) {
+	defer func() {
+		if recover() != nil {
+			wanted = true // so that log tells
+		}
+	}()
+	return s.logger().Enabled(ctx, level)
+}
+
+// refusals bounds how many refused handshakes are logged.
+type refusals struct {
+	began   time.Time // the second in which these were
+	logged  int
+	omitted int // since the last that was logged
+}
+
+// refusalsPerSecond is how many are.
+const refusalsPerSecond = 10
+
+// admit reports whether one more is to be logged, and how many were not before it.
+func (r *refusals) admit(now time.Time) (omitted int, ok bool) {
+	if now.Sub(r.began) >= time.Second {
+		r.began, r.logged = now, 0
+	}
+	if r.logged == refusalsPerSecond {
+		r.omitted++
+		return 0, false
+	}
+	r.logged++
+	omitted, r.omitted = r.omitted, 0
+	return omitted, true
 }
 
 // logRefusal logs a handshake that has failed. What anybody can cause at any
@@ -30,25 +77,40 @@ func (s *Server) logRefusal(r *http.Request, err error) {
 	case e.StatusCode == http.StatusInternalServerError:
 		level = slog.LevelError
 	}
+	if !s.isLogged(r.Context(), level) {
+		return
+	}
+	omitted := 0
+	if level == slog.LevelInfo {
+		s.mu.Lock()
+		n, ok := s.refusals.admit(time.Now())
+		s.mu.Unlock()
+		if !ok {
+			return
+		}
+		omitted = n
+	}
 	attrs := []slog.Attr{slog.String("remote", r.RemoteAddr), slog.String("path", r.URL.Path)}
 	if e != nil {
 		attrs = append(attrs, slog.Int("status", e.StatusCode))
 	}
-	s.logger().LogAttrs(r.Context(), level, "wschannel: handshake refused", append(attrs, slog.Any("err", err))...)
+	if omitted > 0 {
+		attrs = append(attrs, slog.Int("omitted", omitted))
+	}
+	s.log(r.Context(), level, "handshake refused", append(attrs, slog.Any("err", err))...)
 }
 
 // logOpened logs a new channel. If its end is to be logged, too, it returns the
 // address of its peer, for a socket that was reset knows it no more, and has the
 // channel counted.
 func (s *Server) logOpened(ctx context.Context, r *http.Request, c *Channel) (remote *string) {
-	l := s.logger()
-	if !l.Enabled(ctx, slog.LevelDebug) {
+	if !s.isLogged(ctx, slog.LevelDebug) {
 		return nil
 	}
 	if e := &c.engine; e.tally == nil {
 		e.tally = newTally(e, nil)
 	}
-	l.LogAttrs(ctx, slog.LevelDebug, "wschannel: channel opened",
+	s.log(ctx, slog.LevelDebug, "channel opened",
 		slog.String("remote", r.RemoteAddr),
 		slog.String("path", r.URL.Path),
 		slog.String("protocol", c.Protocol()))
@@ -80,7 +142,7 @@ func (s *Server) logClosed(ctx context.Context, c *Channel, remote string, count
 	if end.Cause != nil {
 		attrs = append(attrs, slog.Any("err", end.Cause))
 	}
-	s.logger().LogAttrs(ctx, slog.LevelDebug, "wschannel: channel closed", attrs...)
+	s.log(ctx, slog.LevelDebug, "channel closed", attrs...)
 }
 
 func (q quantity) group(name string) slog.Attr {
@@ -93,6 +155,6 @@ func (s *Server) logPanic(c *Channel, value any, stack []byte) {
 	if a := c.Underlying().RemoteAddr(); a != nil {
 		remote = a.String()
 	}
-	s.logger().LogAttrs(context.Background(), slog.LevelError, "wschannel: panic in a handler",
+	s.log(context.Background(), slog.LevelError, "panic in a handler",
 		slog.String("remote", remote), slog.String("panic", fmt.Sprint(value)), slog.String("stack", string(stack)))
 }

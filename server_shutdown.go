@@ -4,6 +4,7 @@ package wschannel
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -64,6 +65,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 	}
 	s.mu.Lock()
+	s.waiting = slices.DeleteFunc(s.waiting, func(c chan struct{}) bool { return c == idle })
 	open = s.channels()
 	left := &ShutdownError{Cut: len(open), Running: s.running, Err: ctx.Err()}
 	s.mu.Unlock()
