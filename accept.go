@@ -28,8 +28,9 @@ type AcceptOptions struct {
 	// run of characters within one of these: "example.com",
 	// "https://*.example.com", "localhost:*". The pattern "*" allows
 	// everybody: only for services that identify users by other means than
-	// cookies. Requests without an Origin do not come from a browser and are
-	// not checked. Default: none.
+	// cookies; "null" allows pages without an origin, such as local files.
+	// Requests without an Origin do not come from a browser and are not
+	// checked. Default: none.
 	Origins []string
 
 	// Header is added to the response that accepts. The fields of the

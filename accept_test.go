@@ -170,7 +170,7 @@ func TestAcceptRefuses(t *testing.T) {
 		{"item 7: another origin", sample("Origin: http://evil.example"), 403, "", `the Origin header must name the host that the request is for, "server.example.com".*got "http://evil.example"`},
 		{"item 7: two origins", sample("+Origin: http://server.example.com"), 403, "", `the Origin header must come at most once; got 2 values`},
 		{"item 8: no token", sample("Sec-WebSocket-Protocol: a b"), 400, "", `the Sec-WebSocket-Protocol header has the element "a b"`},
-		{"item 8: twice", sample("Sec-WebSocket-Protocol: a, b", "+Sec-WebSocket-Protocol: a"), 400, "", `element "a" twice`},
+		{"item 8: twice", sample("Sec-WebSocket-Protocol: a, b", "+Sec-WebSocket-Protocol: a"), 400, "", `element "a", which is there twice`},
 		{"item 8: empty", sample("Sec-WebSocket-Protocol: ,"), 400, "", `must list subprotocols or be left out; got ","`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

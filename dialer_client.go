@@ -73,7 +73,7 @@ func (d *Dialer) notFollowed(resp *http.Response) string {
 	}
 	switch resp.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		return "the server redirects to " + quote(location) + ", which is followed only if the Dialer's HTTPClient has a CheckRedirect"
+		return "the server redirects to " + quote(location, 128) + ", which is followed only if the Dialer's HTTPClient has a CheckRedirect"
 	}
 	return ""
 }

@@ -164,13 +164,13 @@ func said(body []byte) string {
 	if strings.HasPrefix(line, "<") || !strings.ContainsFunc(line, unicode.IsLetter) {
 		return ""
 	}
-	return quote(strings.TrimSpace(line))
+	return quote(strings.TrimSpace(line), 256) // our own refusals are whole in it
 }
 
 // quote makes what came from a peer safe to be shown: it must not be able to
-// write lines into a log, nor to fill it.
-func quote(s string) string {
-	b := beginning(s, 128)
+// write lines into a log, nor to fill it with more than n bytes.
+func quote(s string, n int) string {
+	b := beginning(s, n)
 	quoted := strconv.Quote(b)
 	if len(b) < len(s) {
 		quoted += "…"

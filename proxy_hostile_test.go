@@ -72,7 +72,7 @@ func TestProxyAnswers(t *testing.T) {
 		{"403, markup", writing("HTTP/1.0 403 No\r\n\r\n <html><body>no</body></html>"), 403, "403 Forbidden$"},
 		{"403, control characters", writing("HTTP/1.1 403 Forbidden\r\n\r\n\r\n\x1b[2J \u202e no\r\nsecond line"), 403, `it said "\\x1b\[2J \\u202e no"$`},
 		{"an unknown status", writing("HTTP/1.1 999 Whatever\r\n\r\n"), 999, "refused with status 999$"},
-		{"an endless body", func(c net.Conn) { repeat(c, "HTTP/1.1 503 Busy\r\n\r\n", "so") }, 503, `503 Service Unavailable; it said "(so){64}"…$`},
+		{"an endless body", func(c net.Conn) { repeat(c, "HTTP/1.1 503 Busy\r\n\r\n", "so") }, 503, `503 Service Unavailable; it said "(so){128}"…$`},
 		{"a body cut off", writing("HTTP/1.1 502 Bad\r\nContent-Length: 100\r\n\r\nno route"), 502, `; it said "no route"$`},
 	} {
 		for _, scheme := range []string{"http", "https"} {

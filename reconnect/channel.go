@@ -57,7 +57,7 @@ type arrival[R any] struct {
 
 // New returns a channel that connects with dial, now and whenever the link is
 // lost. It does not wait for the first one: State and States tell when it is
-// there. A nil *Options means all the defaults.
+// there. A nil *Options means all the defaults; New panics if dial is nil.
 //
 // dial is called for each link, by the channel's goroutine. It is the place to
 // get a fresh token, or to choose another address. It must return when ctx is
@@ -65,6 +65,9 @@ type arrival[R any] struct {
 // ctx. The end of a link that has a method CloseNow can be forced with it, which
 // has the channel connect again.
 func New[C streamchannel.Channel[R, S], R, S any](dial func(ctx context.Context) (C, error), o *Options[C, S]) *Channel[R, S] {
+	if dial == nil {
+		panic("reconnect: New without a function that connects")
+	}
 	if o == nil {
 		o = new(Options[C, S])
 	}

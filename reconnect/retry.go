@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wschannel/wschannel"
+	"github.com/wschannel/wschannel/internal/handshake"
 	"github.com/wschannel/wschannel/status"
 )
 
@@ -17,13 +18,18 @@ import (
 //     purpose is fulfilled, or with 1008, for the next link would meet the same
 //     policy;
 //   - a handshake that the server, or a proxy, refused with a status from 400
-//     to 499: the request would have to be another one.
+//     to 499: the request would have to be another one;
+//   - a [wschannel.Connect] that could not even be tried, as with a URL that
+//     lacks ws:// or wss://: the program is wrong.
 //
 // A Retry function can make its own exceptions, as for 401 where dial gets a
 // fresh token, or for 429, and ask Retryable for the rest.
 func Retryable(err error) bool {
 	var refused *wschannel.HandshakeError
 	if errors.As(err, &refused) && isClientError(refused.StatusCode) || isClientError(proxyStatus(err)) {
+		return false
+	}
+	if _, wrong := errors.AsType[handshake.MisuseError](err); wrong {
 		return false
 	}
 	var end *wschannel.CloseError

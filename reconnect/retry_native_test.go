@@ -27,3 +27,24 @@ func TestRetryableAfterProxy(t *testing.T) {
 		}
 	}
 }
+
+func TestNotRetryableWithoutASensibleURL(t *testing.T) {
+	for _, url := range []string{"localhost:8080", "ftp://localhost/", "ws:///chat", "ws://localhost/#news"} {
+		_, err := wschannel.Connect(t.Context(), url, nil)
+		if err == nil || reconnect.Retryable(err) {
+			t.Errorf("Retryable(%v) = true", err)
+		}
+	}
+	if _, err := wschannel.Connect(t.Context(), "ws://127.0.0.1:1/", nil); err == nil || !reconnect.Retryable(err) {
+		t.Errorf("Retryable(%v) = false", err)
+	}
+}
+
+func TestNewWithoutDial(t *testing.T) {
+	defer func() {
+		if got := recover(); got != "reconnect: New without a function that connects" {
+			t.Errorf("recovered %v", got)
+		}
+	}()
+	reconnect.New[*wschannel.Channel, wschannel.Message](nil, nil)
+}

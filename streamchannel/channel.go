@@ -59,10 +59,10 @@ var (
 	// channel and for whatever reason. By itself it is a clean end.
 	ErrClosed = errors.New("streamchannel: closed")
 
-	// ErrConcurrentReceive is returned by Receive while another Receive of the
-	// same channel is waiting. It is a mistake in the program. No message was
+	// ErrConcurrentReceive is returned by Receive while another receiver of the
+	// same channel is waiting, or is called with what comes. It is a mistake in the program. No message was
 	// taken and the channel goes on.
-	ErrConcurrentReceive = errors.New("streamchannel: another Receive is waiting")
+	ErrConcurrentReceive = errors.New("streamchannel: another receiver is active")
 )
 
 // clean reports whether err, the error of an end, says that all went well.

@@ -11,7 +11,7 @@ import (
 // They differ by case. An empty list is fine. The error is a [MisuseError].
 func CheckProtocols(protocols []string) error {
 	if wrong, why := wrongProtocol(slices.Values(protocols)); why != "" {
-		return MisuseError("the subprotocol " + quote(wrong) + why)
+		return MisuseError("the subprotocol " + quote(wrong) + " is " + why)
 	}
 	return nil
 }
@@ -34,7 +34,7 @@ func SelectProtocol(supported, offered []string) string {
 func parseProtocols(lines []string) (protocols []string, why string) {
 	list := elements(lines)
 	if wrong, why := wrongProtocol(list); why != "" {
-		return nil, "the Sec-WebSocket-Protocol header has the element " + quote(wrong) + why
+		return nil, "the Sec-WebSocket-Protocol header has the element " + quote(wrong) + ", which is " + why
 	}
 	protocols = slices.Collect(list)
 	if len(lines) > 0 && len(protocols) == 0 {
@@ -50,11 +50,11 @@ func wrongProtocol(protocols iter.Seq[string]) (wrong, why string) {
 	var seen map[string]bool
 	for protocol := range protocols {
 		if !isToken(protocol) {
-			return protocol, " that is no token; expected letters, digits and !#$%&'*+-.^_`|~"
+			return protocol, "not a token; expected letters, digits and !#$%&'*+-.^_`|~"
 		}
 		// A set, since a peer may list as many as a header holds.
 		if seen[protocol] {
-			return protocol, " twice; expected every subprotocol once"
+			return protocol, "there twice; expected every subprotocol once"
 		}
 		if seen == nil {
 			seen = make(map[string]bool)

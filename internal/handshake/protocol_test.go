@@ -11,14 +11,14 @@ func TestCheckProtocols(t *testing.T) {
 		{nil, ""},
 		{[]string{"chat"}, ""},
 		{[]string{"soap", "v10.stomp", "chat!#$%&'*+-.^_`|~", "SOAP"}, ""},
-		{[]string{""}, `the subprotocol "" that is no token`},
+		{[]string{""}, `the subprotocol "" is not a token`},
 		{[]string{"a", ""}, `""`},
 		{[]string{"a b"}, `"a b"`},
 		{[]string{"a,b"}, `"a,b"`},
 		{[]string{"a/b"}, `"a/b"`},
 		{[]string{"a\r\n"}, `"a\r\n"`},
 		{[]string{"ä"}, `"ä"`},
-		{[]string{"a", "b", "a"}, `the subprotocol "a" twice`},
+		{[]string{"a", "b", "a"}, `the subprotocol "a" is there twice`},
 	} {
 		checkMisuse(t, CheckProtocols(test.protocols), test.want)
 	}

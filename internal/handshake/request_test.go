@@ -48,7 +48,7 @@ func TestSetRequestMisuse(t *testing.T) {
 	}{
 		{header{"upgrade": {"h2c"}}, nil, `the header "upgrade" belongs`},
 		{header{"X-Own": {"a\nb"}}, nil, `line breaks`},
-		{header{"X-Own": {"a"}}, []string{"a", "a"}, `"a" twice`},
+		{header{"X-Own": {"a"}}, []string{"a", "a"}, `"a" is there twice`},
 	} {
 		before := maps.Clone(test.header)
 		checkMisuse(t, SetRequest(test.header, sampleKey, test.protocols, ""), test.want)
@@ -172,8 +172,8 @@ func TestCheckRequestRefusal(t *testing.T) {
 		{"§11.3.1, in two spellings", set("sec-websocket-key", sampleKey), 400, nil, `got 2 values`},
 		{"echoed safely", set(key, "\r\n\x1b[31m"), 400, nil, `got "\r\n\x1b[31m"`},
 
-		{"§4.2.1 item 8, no token", set(sub, "chat, a b"), 400, nil, `the Sec-WebSocket-Protocol header has the element "a b" that is no token`},
-		{"§4.2.1 item 8, twice", set(sub, "chat, a", "chat"), 400, nil, `"chat" twice`},
+		{"§4.2.1 item 8, no token", set(sub, "chat, a b"), 400, nil, `the Sec-WebSocket-Protocol header has the element "a b", which is not a token`},
+		{"§4.2.1 item 8, twice", set(sub, "chat, a", "chat"), 400, nil, `"chat", which is there twice`},
 		{"§4.3, 1#token", set(sub, ""), 400, nil, `must list subprotocols or be left out; got ""`},
 		{"§4.3, 1#token, empty elements", set(sub, ",", " "), 400, nil, `got 2 values`},
 	} {

@@ -39,7 +39,7 @@ func TestAppendResponseMisuse(t *testing.T) {
 	}{
 		{"", header{"X-Own": {"a\r\nb: c"}}, "line breaks"},
 		{"", header{"Sec-Websocket-Accept": {"a"}}, "belongs"},
-		{"a\r\nb: c", nil, `the subprotocol "a\r\nb: c" that is no token`},
+		{"a\r\nb: c", nil, `the subprotocol "a\r\nb: c" is not a token`},
 	} {
 		got, err := AppendResponse([]byte("before"), sampleKey, test.protocol, "", test.extra)
 		checkMisuse(t, err, test.want)

@@ -24,6 +24,11 @@ func ParseURL(raw string) (*url.URL, error) {
 		return nil, MisuseError("the URL has a fragment; expected none, and %23 for a # that starts none")
 	}
 	u, err := url.Parse(raw)
+	// "localhost:8080" has the scheme localhost for url.Parse, which is not what
+	// whoever wrote it needs to be told.
+	if scheme, rest, _ := strings.Cut(raw, ":"); !strings.HasPrefix(rest, "/") && !isOurs(scheme) {
+		return nil, MisuseError(noScheme)
+	}
 	if err != nil {
 		var why string
 		// The reason cites what is malformed, which may be a password.
@@ -40,7 +45,7 @@ func ParseURL(raw string) (*url.URL, error) {
 		u.Scheme = "https"
 	case "http", "https":
 	case "":
-		return nil, MisuseError("the URL has no scheme; expected ws:// or wss://")
+		return nil, MisuseError(noScheme)
 	default:
 		return nil, MisuseError("the URL has the scheme " + quote(u.Scheme) + "; expected ws:// or wss://")
 	}
@@ -64,6 +69,17 @@ func ParseURL(raw string) (*url.URL, error) {
 		u.Host = strings.TrimSuffix(u.Host, ":")
 	}
 	return u, nil
+}
+
+const noScheme = "the URL has no scheme; expected ws:// or wss://"
+
+// isOurs reports whether scheme is one that ParseURL takes.
+func isOurs(scheme string) bool {
+	switch strings.ToLower(scheme) {
+	case "ws", "wss", "http", "https":
+		return true
+	}
+	return false
 }
 
 // parsePort returns a port without leading zeros.
