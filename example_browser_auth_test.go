@@ -19,19 +19,13 @@ import (
 	"github.com/wschannel/wschannel/status"
 )
 
-// userKey is for the user in a context.
-type userKey struct{}
-
 // A page's channel brings the cookies of its server along. The server looks at
 // the session as for any request; that the page is its own, the check of the
 // Origin has made sure of before.
 func ExampleServer_cookies() {
-	sessions := map[string]string{"s3cret": "ada"}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) {
-		http.SetCookie(w, &http.Cookie{Name: "session", Value: "s3cret", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
-	})
-	mux.Handle("/ws", &wschannel.Server{
+	type userKey struct{}
+	sessions := map[string]string{} // session to user
+	server := &wschannel.Server{
 		Upgrade: func(r *http.Request) (context.Context, error) {
 			cookie, err := r.Cookie("session")
 			if err != nil || sessions[cookie.Value] == "" {
@@ -42,6 +36,13 @@ func ExampleServer_cookies() {
 		Handler: func(ctx context.Context, ch *wschannel.Channel) {
 			ch.SendText(ctx, fmt.Sprint("hello, ", ctx.Value(userKey{})))
 		},
+	}
+
+	sessions["s3cret"] = "ada"
+	mux := http.NewServeMux()
+	mux.Handle("/ws", server)
+	mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) {
+		http.SetCookie(w, &http.Cookie{Name: "session", Value: "s3cret", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	})
 	url, stop := startServer(mux)
 	defer stop()
@@ -186,6 +187,7 @@ func offered(r *http.Request) string {
 // A token may be among them. The server selects another one, for what it selects
 // it sends back.
 func ExampleServer_tokenAsProtocol() {
+	type userKey struct{}
 	server := &wschannel.Server{
 		Upgrade: func(r *http.Request) (context.Context, error) {
 			if offered(r) != "dGhlIHRva2Vu" {

@@ -13,9 +13,9 @@ import (
 	"github.com/wschannel/wschannel"
 )
 
-// A server for very many connections that are idle most of the time. What each
-// setting is for, and how to see what it does, is in docs/tuning.md.
-func ExampleServer_veryManyConnections() {
+// newService returns a server for very many connections that are idle most of the
+// time. What each setting is for, and how to see what it does, is in docs/tuning.md.
+func newService() *http.Server {
 	chat := &wschannel.Server{
 		Handler: func(ctx context.Context, c *wschannel.Channel) {
 			if tcp, ok := c.Underlying().(*net.TCPConn); ok {
@@ -31,21 +31,31 @@ func ExampleServer_veryManyConnections() {
 			PingInterval:  2 * time.Minute,
 		}},
 	}
-	listening := net.ListenConfig{KeepAlive: -1} // a channel pings by itself
-	l, err := listening.Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		log.Fatal(err)
-	}
-	server := &http.Server{
+	return &http.Server{
 		Handler:           chat,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       30 * time.Second,
 		MaxHeaderBytes:    8 << 10,
 	}
+}
+
+// listenQuietly listens at an address such as ":8080".
+func listenQuietly(ctx context.Context, address string) (net.Listener, error) {
+	listening := net.ListenConfig{KeepAlive: -1} // a channel pings by itself
+	return listening.Listen(ctx, "tcp", address)
+}
+
+// Very many connections, of which this is the first.
+func ExampleServer_veryManyConnections() {
+	ctx := context.Background()
+	server := newService()
+	l, err := listenQuietly(ctx, "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
 	go server.Serve(l)
 	defer server.Close()
 
-	ctx := context.Background()
 	c, err := wschannel.Connect(ctx, "ws://"+l.Addr().String(), nil)
 	if err != nil {
 		log.Fatal(err)

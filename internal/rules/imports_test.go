@@ -33,6 +33,7 @@ var layers = map[string]layer{
 	"internal/deflate":          {forbidden: []string{"net", "os", "time", "context"}, pure: true},
 	"internal/faultlink":        {},
 	"internal/rules":            {},
+	"internal/guides":           {},
 	"reconnect":                 {own: []string{".", "streamchannel", "status", "internal/handshake"}}, // for what can never connect
 	// Tests in browsers: the program that runs them, and what they connect to.
 	"internal/wasmtest":         {own: []string{".", "status", "internal/wasmtest/servers"}},

@@ -27,6 +27,7 @@ type file struct {
 	path   string // relative to the root, with slashes
 	module string // the folder of its module, "." for the root module
 	lines  int
+	source []string // its lines, without indentation
 	fset   *token.FileSet
 	syntax *ast.File
 }
@@ -50,7 +51,7 @@ func (f *file) imports() []string {
 }
 
 func parseFile(name string, src []byte) (*file, error) {
-	f := &file{path: name, module: ".", lines: bytes.Count(src, []byte("\n")), fset: token.NewFileSet()}
+	f := &file{path: name, module: ".", lines: bytes.Count(src, []byte("\n")), source: trimmed(string(src)), fset: token.NewFileSet()}
 	var err error
 	f.syntax, err = parser.ParseFile(f.fset, name, src, parser.ParseComments)
 	return f, err
