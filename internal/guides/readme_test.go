@@ -188,25 +188,29 @@ func Example_group() {
 	// for all of you <nil>
 }
 
+// stop ends a service in good order.
+func stop(ctx context.Context, chat *wschannel.Server, server *http.Server) error {
+	return errors.Join(
+		chat.Shutdown(ctx),   // every channel is closed with 1001, handlers return
+		server.Shutdown(ctx), // which would neither close channels nor wait for them
+	)
+}
+
 func Example_shutdown() {
 	ctx := context.Background()
-
-	chat := &wschannel.Server{Handler: func(ctx context.Context, ch *wschannel.Channel) { <-ctx.Done() }}
-	server := &http.Server{Addr: "localhost:8080", Handler: chat, ReadHeaderTimeout: 5 * time.Second}
-	url, stop := local(server.Handler)
-	defer stop()
+	chat := &wschannel.Server{Handler: echo.Handler}
+	url, down := local(chat)
+	defer down()
 	ch, err := wschannel.Connect(ctx, url, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-
-	// … when it is time:
-	chat.Shutdown(ctx)   // every channel is closed with 1001, handlers return
-	server.Shutdown(ctx) // which would neither close channels nor wait for them
-
+	fmt.Println(stop(ctx, chat, &http.Server{Handler: chat}))
 	_, err = ch.Receive(ctx)
 	fmt.Println(err)
-	// Output: wschannel: closed by the peer: 1001 going away
+	// Output:
+	// <nil>
+	// wschannel: closed by the peer: 1001 going away
 }
 
 func Example_json() {

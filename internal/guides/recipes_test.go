@@ -5,6 +5,9 @@ package guides
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"expvar"
 	"fmt"
@@ -14,8 +17,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -137,10 +142,8 @@ func Example_cookies() {
 		http.Error(w, cookie.String(), http.StatusTeapot)
 	}))()
 
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		log.Fatal(err)
-	}
+	jar, _ := cookiejar.New(nil)
+
 	d := wschannel.Dialer{HTTPClient: &http.Client{
 		Jar:           jar,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return nil }, // at most 10
@@ -151,15 +154,49 @@ func Example_cookies() {
 	// Output: <nil> wschannel: handshake failed with status 418: the server must answer with status 101; it said "session=1234"
 }
 
-func Example_states() {
-	defer host("example.com", http.NotFoundHandler())()
-	ctx := context.Background()
-	ch := reconnect.New(func(ctx context.Context) (*wschannel.Channel, error) {
-		return wschannel.Connect(ctx, "wss://example.com/news", nil)
-	}, nil)
-	defer ch.Close()
+// trusting returns a dialer that trusts the authorities in a PEM file, besides
+// those of the system.
+func trusting(file string) (*wschannel.Dialer, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s: no certificate in it", file)
+	}
+	return &wschannel.Dialer{TLSConfig: &tls.Config{RootCAs: pool}}, nil
+}
 
-	for s := range ch.States(ctx) {
+func TestCertificatesOfMyOwn(t *testing.T) {
+	server := httptest.NewTLSServer(echo)
+	defer server.Close()
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(file, certificate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := wschannel.Connect(t.Context(), server.URL, nil); err == nil {
+		t.Error("the certificate is trusted by everybody")
+	}
+	d, err := trusting(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch, _, err := d.Connect(t.Context(), server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch.Close()
+}
+
+// show tells a user what a channel is doing, until it is over.
+func show(ctx context.Context, news *reconnect.Channel[wschannel.Message, wschannel.Message]) {
+	for s := range news.States(ctx) {
 		switch s.Phase {
 		case reconnect.Open:
 			fmt.Println("connected")
@@ -169,6 +206,15 @@ func Example_states() {
 			fmt.Println("over:", s.Err)
 		}
 	}
+}
+
+func Example_states() {
+	defer host("example.com", http.NotFoundHandler())()
+	ctx := context.Background()
+	news := reconnect.New(func(ctx context.Context) (*wschannel.Channel, error) {
+		return wschannel.Connect(ctx, "wss://example.com/news", nil)
+	}, nil)
+	show(ctx, news)
 	// Output: over: reconnect: gave up after 1 attempt: handshake failed with status 404: the server must answer with status 101; it said "404 page not found"
 }
 
@@ -181,11 +227,10 @@ func Example_compression() {
 			Compression: wschannel.Compression{Mode: wschannel.CompressionContext},
 		},
 	}
-	url, stop := local(chat)
-	defer stop()
+	defer host("example.com", chat)()
 
 	d := wschannel.Dialer{Compression: wschannel.Compression{Mode: wschannel.CompressionContext}}
-	ch, _, err := d.Connect(ctx, url)
+	ch, _, err := d.Connect(ctx, "wss://example.com/chat")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -33,7 +33,7 @@ var mustHave = []string{"README.md"}
 var snippetImports = map[string]string{
 	"bytes": "bytes", "rand": "crypto/rand", "context": "context", "cookiejar": "net/http/cookiejar", "errors": "errors", "expvar": "expvar", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest",
 	"io": "io", "json": "encoding/json", "log": "log", "maps": "maps", "net": "net", "os": "os", "signal": "os/signal", "slices": "slices",
-	"slog": "log/slog", "strings": "strings", "sync": "sync", "atomic": "sync/atomic", "syscall": "syscall", "time": "time", "tls": "crypto/tls", "url": "net/url",
+	"slog": "log/slog", "strings": "strings", "sync": "sync", "atomic": "sync/atomic", "syscall": "syscall", "time": "time", "tls": "crypto/tls", "url": "net/url", "x509": "crypto/x509",
 }
 
 // snippetParams maps the variables that fragments use to their types.
@@ -42,6 +42,7 @@ var snippetParams = map[string]string{
 	"ch":  "*wschannel.Channel",
 	"w":   "http.ResponseWriter",
 	"r":   "*http.Request",
+	"jar": "http.CookieJar",
 }
 
 func TestSnippets(t *testing.T) {
