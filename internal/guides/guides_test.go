@@ -108,10 +108,10 @@ func TestShutdownTooShort(t *testing.T) {
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&logged, nil)))
 	defer slog.SetDefault(before)
-	begun, go_ := make(chan bool), make(chan bool)
+	begun, release := make(chan bool), make(chan bool)
 	channels := &wschannel.Server{Handler: func(ctx context.Context, ch *wschannel.Channel) {
 		close(begun)
-		<-go_ // a handler that heeds no ctx
+		<-release // a handler that heeds no ctx
 	}}
 	url, stop := local(channels)
 	defer stop()
@@ -124,7 +124,7 @@ func TestShutdownTooShort(t *testing.T) {
 	done, cancel := context.WithCancel(t.Context())
 	cancel()
 	shutdown(done, channels)
-	close(go_)
+	close(release)
 	if !strings.Contains(logged.String(), `msg="clients were cut off" channels=1 running=1`) {
 		t.Error(logged.String())
 	}

@@ -24,6 +24,7 @@ import (
 //     function. Its imports are those of packages in snippetImports and of the
 //     public packages of this module; the variables that it uses without
 //     declaring them are those in snippetParams, and it may leave its own unused.
+//     What other fragments of the document declare, it may use.
 var documents = []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "docs/*.md"}
 
 // mustHave lists the documents that have to be there.
@@ -33,7 +34,7 @@ var mustHave = []string{"README.md"}
 var snippetImports = map[string]string{
 	"bytes": "bytes", "rand": "crypto/rand", "context": "context", "cookiejar": "net/http/cookiejar", "errors": "errors", "expvar": "expvar", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest",
 	"io": "io", "json": "encoding/json", "log": "log", "maps": "maps", "net": "net", "os": "os", "signal": "os/signal", "slices": "slices",
-	"slog": "log/slog", "strings": "strings", "sync": "sync", "atomic": "sync/atomic", "syscall": "syscall", "time": "time", "tls": "crypto/tls", "url": "net/url", "x509": "crypto/x509",
+	"slog": "log/slog", "strings": "strings", "sync": "sync", "synctest": "testing/synctest", "testing": "testing", "atomic": "sync/atomic", "syscall": "syscall", "time": "time", "tls": "crypto/tls", "url": "net/url", "x509": "crypto/x509",
 }
 
 // snippetParams maps the variables that fragments use to their types.
@@ -43,6 +44,7 @@ var snippetParams = map[string]string{
 	"w":   "http.ResponseWriter",
 	"r":   "*http.Request",
 	"jar": "http.CookieJar",
+	"t":   "*testing.T",
 }
 
 func TestSnippets(t *testing.T) {
@@ -64,7 +66,8 @@ func TestSnippets(t *testing.T) {
 		"```go\nfor range 3 {\n\tif err := ctx.Err(); err != nil {\n\t\treturn err\n\t}\n}\nunused := time.Second\n```\n" +
 		"```go\n// only a comment\n```\n" +
 		"```go\nimport \"os/exec\"\n\nvar cmd = exec.Command(\"true\")\n```\n" +
-		"```go\nif ctx.Err() != nil {\n\treturn\n}\n```\n"
+		"```go\nif ctx.Err() != nil {\n\treturn\n}\n```\n" +
+		"```go\nfunc isThere() error { return nil }\n```\n```go\nerr := isThere()\n```\n"
 	wantComplaints(t, snippetComplaints(t, "GOOD.md", good))
 
 	for _, pattern := range documents {
@@ -90,6 +93,7 @@ type snippet struct {
 	fset     *token.FileSet
 	syntax   *ast.File
 	fragment bool
+	shared   bool // a fragment of declarations, which others may use
 }
 
 func snippetComplaints(t *testing.T, name, text string) []string {
@@ -97,9 +101,10 @@ func snippetComplaints(t *testing.T, name, text string) []string {
 	packages := packageNames(t)
 	var complaints []string
 	var snippets []snippet
+	fset := token.NewFileSet()
 	imports := []string{}
 	for line, code := range codeBlocks(text) {
-		s, err := parseSnippet(name, line, code, packages)
+		s, err := parseSnippet(fset, name, line, code, packages)
 		if err != nil {
 			complaints = append(complaints, err.Error())
 			continue
@@ -110,7 +115,13 @@ func snippetComplaints(t *testing.T, name, text string) []string {
 		}
 	}
 	exports := exportData(t, imports)
-	for _, s := range snippets {
+	for i, s := range snippets {
+		files := []*ast.File{s.syntax}
+		for j, other := range snippets {
+			if s.fragment && other.shared && i != j {
+				files = append(files, other.syntax)
+			}
+		}
 		config := types.Config{
 			Importer: importer.ForCompiler(s.fset, "gc", func(path string) (io.ReadCloser, error) {
 				if exports[path] == "" {
@@ -120,12 +131,13 @@ func snippetComplaints(t *testing.T, name, text string) []string {
 			}),
 			Error: func(err error) {
 				var e types.Error
-				if unused := errors.As(err, &e) && e.Soft; !unused || !s.fragment {
+				unused := errors.As(err, &e) && e.Soft
+				if (!unused || !s.fragment) && !slices.Contains(complaints, err.Error()) {
 					complaints = append(complaints, err.Error())
 				}
 			},
 		}
-		config.Check("snippet", s.fset, []*ast.File{s.syntax}, nil) // reports to Error
+		config.Check("snippet", s.fset, files, nil) // reports to Error
 	}
 	return complaints
 }
@@ -159,9 +171,9 @@ func codeBlocks(text string) func(yield func(int, string) bool) {
 // parseSnippet parses a code block that starts on a line of the named document,
 // and completes it if it is a fragment. packages maps the names of packages to
 // their import paths.
-func parseSnippet(name string, line int, code string, packages map[string]string) (snippet, error) {
+func parseSnippet(fset *token.FileSet, name string, line int, code string, packages map[string]string) (snippet, error) {
 	parse := func(before, after string) (snippet, error) {
-		s := snippet{fset: token.NewFileSet(), fragment: before != ""}
+		s := snippet{fset: fset, fragment: before != ""}
 		var err error
 		src := fmt.Sprintf("%s\n//line %s:%d:1\n%s\n%s", before, name, line, code, after)
 		s.syntax, err = parser.ParseFile(s.fset, name, src, 0)
@@ -175,7 +187,9 @@ func parseSnippet(name string, line int, code string, packages map[string]string
 	s, err := parse(clause, "")
 	if err == nil {
 		imports, _ := surroundings(s.syntax, packages, nil)
-		return parse(clause+imports, "")
+		s, err = parse(clause+imports, "")
+		s.shared = true
+		return s, err
 	}
 	if s, err = parse(clause+"func _() {", "}"); err != nil {
 		return s, err
