@@ -5,7 +5,8 @@
 //   - what the modules may require
 //   - everything exported is documented
 //   - the exported API is what testdata/api says, so that a change shows in review
-//   - the Go code in README.md and its companions compiles
+//   - the Go code in README.md and its companions compiles, and runs in tests word
+//     for word; their links lead somewhere
 //   - docs/behaviours.md, docs/conformance.md and docs/compression.md name tests
 //     that exist, and leave nothing out
 //   - files stay small and are named after what is in them; no test sleeps
