@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -211,6 +213,31 @@ func Example_shutdown() {
 	// Output:
 	// <nil>
 	// wschannel: closed by the peer: 1001 going away
+}
+
+func TestPageAndChannelFromOneHost(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("index.html", []byte("<p>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	site := http.NewServeMux()
+	site.Handle("/", http.FileServer(http.Dir("."))) // index.html, client.wasm, wasm_exec.js
+	site.Handle("/ws", &wschannel.Server{Handler: func(ctx context.Context, ch *wschannel.Channel) { /* … */ }})
+
+	server := httptest.NewServer(site)
+	defer server.Close()
+	page, err := http.Get(server.URL)
+	if err != nil || page.StatusCode != http.StatusOK {
+		t.Fatal(page, err)
+	}
+	page.Body.Close()
+	d := wschannel.Dialer{Header: http.Header{"Origin": {server.URL}}}
+	ch, _, err := d.Connect(t.Context(), server.URL+"/ws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch.Close()
 }
 
 func Example_json() {
