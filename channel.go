@@ -23,7 +23,8 @@ import (
 // another one gets [ErrConcurrentReceive].
 //
 // A Channel keeps the contract that package streamchannel states. It should be
-// closed when it is no longer needed.
+// closed when it is no longer needed: one that is forgotten stays open, and goes
+// on answering pings.
 type Channel struct {
 	engine    engine
 	host      host         // who answers for callbacks, nil for nobody

@@ -75,6 +75,11 @@
 // s, a silent one after a minute; memory grows with what was received, never
 // with what was announced. See [Options].
 //
-// Package streamchannel states the contract that a Channel keeps and has what
-// works on channels of any kind; package status has the close codes.
+// # Further on
+//
+// Package reconnect has a channel that connects again when its connection is
+// lost. Package streamchannel states the contract that a Channel keeps and has
+// what works on channels of any kind, such as JSON; package status has the close
+// codes. The guides are in the folder docs of the repository, where README.md
+// lists them by what one wants to do.
 package wschannel
