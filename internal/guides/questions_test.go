@@ -43,6 +43,32 @@ func Example_origins() {
 	// https://example.com false
 }
 
+func Example_request() {
+	type roomKey struct{}
+	chat := &wschannel.Server{
+		Upgrade: func(r *http.Request) (context.Context, error) {
+			return context.WithValue(r.Context(), roomKey{}, r.PathValue("room")), nil
+		},
+		Handler: func(ctx context.Context, ch *wschannel.Channel) {
+			ch.SendText(ctx, fmt.Sprint("this is the ", ctx.Value(roomKey{})))
+		},
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/rooms/{room}", chat)
+
+	url, stop := local(mux)
+	defer stop()
+	ctx := context.Background()
+	ch, err := wschannel.Connect(ctx, url+"/rooms/cellar", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer ch.Close()
+	m, err := ch.Receive(ctx)
+	fmt.Println(string(m.Data), err)
+	// Output: this is the cellar <nil>
+}
+
 func Example_throwAway() {
 	ch, stop := connected(func(ctx context.Context, ch *wschannel.Channel) {
 		ch.SendText(ctx, "of no interest")
