@@ -69,6 +69,47 @@ func Example_request() {
 	// Output: this is the cellar <nil>
 }
 
+// What docs/questions.md says about Listen and functions that return.
+func TestListenOutlivesTheHandler(t *testing.T) {
+	echoing := func(ch *wschannel.Channel) (stop func()) {
+		return ch.Listen(func(m wschannel.Message) { ch.Send(context.Background(), m) }, nil)
+	}
+	accepting := func(w http.ResponseWriter, r *http.Request) {
+		if ch, err := wschannel.Accept(w, r, nil); err == nil {
+			echoing(ch)
+		}
+	}
+	for _, test := range []struct {
+		name    string
+		handler http.Handler
+		lives   bool
+	}{
+		{"Server", silent(func(_ context.Context, ch *wschannel.Channel) { echoing(ch) }), true},
+		{"Server, stopped", silent(func(_ context.Context, ch *wschannel.Channel) { defer echoing(ch)() }), false},
+		{"Accept", http.HandlerFunc(accepting), true},
+	} {
+		url, stop := local(test.handler)
+		ch, err := wschannel.Connect(t.Context(), url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			ch.SendText(t.Context(), "there?")
+		}
+		var m wschannel.Message
+		for range 2 {
+			if m, err = ch.Receive(t.Context()); err != nil {
+				break
+			}
+		}
+		if lives := err == nil && string(m.Data) == "there?"; lives != test.lives {
+			t.Errorf("%s: %q, %v", test.name, m.Data, err)
+		}
+		ch.CloseNow()
+		stop()
+	}
+}
+
 func Example_throwAway() {
 	ch, stop := connected(func(ctx context.Context, ch *wschannel.Channel) {
 		ch.SendText(ctx, "of no interest")

@@ -77,11 +77,10 @@ func Example_listen() {
 	defer down()
 
 	over := make(chan error, 1)
-	stop := ch.Listen(
+	ch.Listen(
 		func(m wschannel.Message) { fmt.Println(string(m.Data)) },
 		func(err error) { over <- err },
 	)
-	defer stop()
 
 	fmt.Println(<-over)
 	// Output:
