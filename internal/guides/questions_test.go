@@ -205,19 +205,25 @@ func TestErrorsOfTheTable(t *testing.T) {
 	closing := func(code status.Code) error {
 		return received(func(_ context.Context, ch *wschannel.Channel) { ch.CloseWith(code, "") }, nil)
 	}
-	deaf, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	listen := func() net.Listener {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
 	}
 	tests := map[string]func() error{
 		"the URL has no scheme; expected ws:// or wss://": func() error { _, err := wschannel.Connect(ctx, "localhost:8080", nil); return err },
 		"not done within": func() error {
+			deaf := listen()
+			defer deaf.Close()
 			_, err := wschannel.Connect(ctx, "ws://"+deaf.Addr().String(), &wschannel.Options{HandshakeTimeout: 10 * time.Millisecond})
 			return err
 		},
 		"connection refused": func() error {
-			deaf.Close()
-			_, err := wschannel.Connect(ctx, "ws://"+deaf.Addr().String(), nil)
+			gone := listen()
+			gone.Close()
+			_, err := wschannel.Connect(ctx, "ws://"+gone.Addr().String(), nil)
 			return err
 		},
 		"EOF": func() error {
