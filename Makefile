@@ -71,7 +71,7 @@ staticcheck: ## staticcheck of all modules
 	fi
 
 # -count=1: the peers that some tests talk to are outside what go test's cache knows of.
-GO_TEST := go test -vet=off -count=1 -timeout 5m -json
+GO_TEST := go test -vet=off -count=1 -timeout 10m -json
 
 .PHONY: test-race
 test-race: begin ## all tests of all modules, under the race detector

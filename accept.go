@@ -86,6 +86,9 @@ func checkRequest(r *http.Request, o *AcceptOptions) (handshake.Offer, error) {
 	if err := o.Compression.check(); err != nil {
 		return handshake.Offer{}, unusable(err)
 	}
+	if err := o.WhenFull.check(); err != nil {
+		return handshake.Offer{}, unusable(err)
+	}
 	offer, refusal := handshake.CheckRequest(handshake.Request{
 		Method:        r.Method,
 		ProtoMajor:    r.ProtoMajor,

@@ -39,7 +39,11 @@ func FromJS(ctx context.Context, socket js.Value, o *Options) (*Channel, error) 
 	}
 	url := redacted(text(socket.Get("url")))
 	set := o.settings()
-	c, err := attach(ctx, socket, nil, set)
+	var c *Channel
+	err := o.checkPolicy()
+	if err == nil {
+		c, err = attach(ctx, socket, nil, set)
+	}
 	if err != nil {
 		set.counters.failed(0)
 		return nil, &ConnectError{URL: url, Err: err}
@@ -63,6 +67,9 @@ func connect(ctx context.Context, rawURL string, o *Options) (*Channel, error) {
 func dial(ctx context.Context, rawURL string, o *Options) (*Channel, error) {
 	url, err := webSocketURL(rawURL)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.checkPolicy(); err != nil {
 		return nil, err
 	}
 	if ctx.Err() != nil {
@@ -226,4 +233,11 @@ func redacted(raw string) string {
 		user += ":xxxxx"
 	}
 	return scheme + "://" + user + rest[at:]
+}
+
+func (o *Options) checkPolicy() error {
+	if o == nil {
+		return nil
+	}
+	return o.WhenFull.check()
 }

@@ -193,6 +193,9 @@ func (d *Dialer) request(ctx context.Context, rawURL string) (*http.Request, str
 	if err := d.Compression.check(); err != nil {
 		return nil, "", err
 	}
+	if err := d.WhenFull.check(); err != nil {
+		return nil, "", err
+	}
 	extensions := ""
 	if wanted := d.Compression.wanted(); wanted != nil {
 		extensions = wanted.Offer()

@@ -146,8 +146,12 @@ func (g *Group) Publish(m Message, except ...*Channel) error {
 }
 
 // PublishPrepared is Publish of the message that p was prepared from. It
-// allocates nothing for members who take it at once.
+// allocates nothing for members who take it at once. It panics if p was not made
+// by Prepare.
 func (g *Group) PublishPrepared(p *Prepared, except ...*Channel) {
+	if p.message.Type == 0 {
+		panic("wschannel: PublishPrepared of what Prepare has not made")
+	}
 	policy := g.WhenFull
 	if policy == Block {
 		policy = CloseTryAgainLater

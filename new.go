@@ -49,8 +49,8 @@ type StreamOptions struct {
 // until its TLS handshake is done, for a deadline in the midst of that would
 // break it for good: call its HandshakeContext before New.
 //
-// New panics if there is no stream, the role is none of the two, or the
-// Compression is out of its ranges. A nil *StreamOptions means all the
+// New panics if there is no stream, the role is none of the two, the Compression
+// is out of its ranges, or WhenFull is no policy. A nil *StreamOptions means all the
 // defaults.
 func New(rwc io.ReadWriteCloser, role Role, o *StreamOptions) *Channel {
 	if rwc == nil { // which would be found out by a goroutine of ours
@@ -63,6 +63,9 @@ func New(rwc io.ReadWriteCloser, role Role, o *StreamOptions) *Channel {
 		o = &StreamOptions{}
 	}
 	if err := o.Compression.check(); err != nil {
+		panic("wschannel: " + err.Error())
+	}
+	if err := o.WhenFull.check(); err != nil {
 		panic("wschannel: " + err.Error())
 	}
 	c := newChannel(rwc, role == RoleServer, o.Protocol, o.settings(), o.Buffered, nil)

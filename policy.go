@@ -33,6 +33,14 @@ func (p Policy) code() status.Code {
 	return 0
 }
 
+// check refuses what is no policy.
+func (p Policy) check() error {
+	if p > ClosePolicyViolation {
+		return errors.New("Options.WhenFull is " + strconv.Itoa(int(p)) + "; expected one of the policies, Block to ClosePolicyViolation")
+	}
+	return nil
+}
+
 // ErrQueueFull is what Send returns under the policy [Fail] for a message that
 // finds no room. Nothing was sent and the channel is as before.
 var ErrQueueFull = errors.New("wschannel: the send queue is full")

@@ -22,8 +22,12 @@ func Prepare(m Message) (*Prepared, error) {
 
 // SendPrepared is [Channel.Send] of the message that p was prepared from. With
 // CompressionContext it is compressed as with CompressionStateless: what is
-// sent to many cannot refer to what each of them got before.
+// sent to many cannot refer to what each of them got before. A Prepared that was
+// not made by Prepare is refused with [ErrInvalidType].
 func (c *Channel) SendPrepared(ctx context.Context, p *Prepared) error {
+	if p.message.Type == 0 {
+		return ErrInvalidType
+	}
 	o := outgoing{Message: p.message, prepared: p}
 	if q := c.engine.queue.Load(); q != nil {
 		return q.send(ctx, o)

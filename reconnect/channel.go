@@ -3,6 +3,7 @@ package reconnect
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sync"
 	"time"
 
@@ -79,6 +80,9 @@ func New[C streamchannel.Channel[R, S], R, S any](dial func(ctx context.Context)
 			if err != nil {
 				return nil, err // and not link, which may be a nil pointer
 			}
+			if v := reflect.ValueOf(link); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+				return nil, errNoLink
+			}
 			if onConnect != nil {
 				err = onConnect(ctx, link)
 			}
@@ -96,6 +100,10 @@ func New[C streamchannel.Channel[R, S], R, S any](dial func(ctx context.Context)
 	go c.run()
 	return c
 }
+
+// errNoLink stands for what a dial function does that returns nothing at all. It
+// would do so again.
+var errNoLink = errors.New("reconnect: the function that connects returned neither a channel nor an error")
 
 // Send sends a message, or queues it while there is no link. It waits until it
 // is accepted or ctx is done. A nil error means accepted; the package's

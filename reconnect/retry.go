@@ -29,7 +29,7 @@ func Retryable(err error) bool {
 	if errors.As(err, &refused) && isClientError(refused.StatusCode) || isClientError(proxyStatus(err)) {
 		return false
 	}
-	if _, wrong := errors.AsType[handshake.MisuseError](err); wrong {
+	if _, wrong := errors.AsType[handshake.MisuseError](err); wrong || errors.Is(err, errNoLink) {
 		return false
 	}
 	var end *wschannel.CloseError

@@ -3,11 +3,13 @@
 package reconnect_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
 	"github.com/wschannel/wschannel"
 	"github.com/wschannel/wschannel/reconnect"
+	"github.com/wschannel/wschannel/streamchannel"
 )
 
 func TestRetryableAfterProxy(t *testing.T) {
@@ -47,4 +49,20 @@ func TestNewWithoutDial(t *testing.T) {
 		}
 	}()
 	reconnect.New[*wschannel.Channel, wschannel.Message](nil, nil)
+}
+
+// A dial that returns nothing at all is told so, and not called again.
+func TestDialReturnsNothing(t *testing.T) {
+	checkGivesUp := func(done <-chan struct{}, err func() error) {
+		t.Helper()
+		<-done
+		const want = "reconnect: gave up after 1 attempt: reconnect: the function that connects returned neither a channel nor an error"
+		if got := err(); got == nil || got.Error() != want {
+			t.Errorf("the end is %v, want %s", got, want)
+		}
+	}
+	pointer := reconnect.New(func(context.Context) (*wschannel.Channel, error) { return nil, nil }, nil)
+	checkGivesUp(pointer.Done(), pointer.Err)
+	iface := reconnect.New(func(context.Context) (streamchannel.Channel[string, string], error) { return nil, nil }, nil)
+	checkGivesUp(iface.Done(), iface.Err)
 }
