@@ -101,6 +101,17 @@ func (q *sendQueue) memberOf(g *Group) int {
 	return slices.IndexFunc(q.joined, func(m *member) bool { return m.group == g })
 }
 
+// leaveGroups ends the memberships of a channel that is over.
+func (q *sendQueue) leaveGroups() {
+	q.mu.Lock()
+	joined := q.joined
+	q.joined = nil
+	q.mu.Unlock()
+	for _, m := range joined {
+		m.group.remove(m)
+	}
+}
+
 // remove removes a member, who was taken from joined of its queue.
 func (g *Group) remove(m *member) {
 	g.mu.Lock()

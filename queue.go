@@ -14,28 +14,30 @@ import (
 // of the engine: they are neither framed nor compressed, so they can be dropped.
 // Only channels with another policy than Block have one, and members of groups.
 //
-// While something waits, one goroutine at a time has the turn, and sends. It is
-// the queue's own, drain, or somebody who has waited in the queue for the turn to
-// send by themselves: a Send with the policy Block, and NextWriter. So the order
-// is that of the calls. While nobody has the turn nothing waits, and who wants to
-// send goes directly to the engine, until the queue is sealed: the close sends
-// what waits then.
+// While something waits, one goroutine at a time has the turn, and sends: drain,
+// or somebody who has waited for the turn to send by themselves (queue_turn.go).
+// While nobody has the turn nothing waits, and who wants to send goes directly to
+// the engine, until the queue is sealed: the close sends what waits then.
+//
+// A message that was accepted is counted once, when it has left the queue: as
+// sent if the engine has accepted it, and otherwise as dropped.
 type sendQueue struct {
-	c      *Channel
-	policy Policy // of Send
-	limit  int    // in bytes
+	c     *Channel
+	limit int // in bytes
 
-	busy atomic.Bool // somebody has the turn, or it is sealed; changed with mu
+	mu       sync.Mutex
+	messages fifo[outgoing]
+	turns    fifo[turn]
+	gone     uint64 // messages that have left the queue
+	stats    QueueStats
+	rested   chan struct{} // closed when nobody has the turn any more, if not nil
+	joined   []*member     // of groups
 
-	mu     sync.Mutex
-	held   bool     // somebody has the turn
-	items  []queued // items[from:] wait
-	from   int
-	stats  QueueStats
-	sealed bool          // nothing is accepted any more
-	over   bool          // what comes back is dropped
-	rested chan struct{} // closed when nobody has the turn any more, if not nil
-	joined []*member     // of groups
+	busy   atomic.Bool // held or sealed; changed with mu
+	held   bool        // somebody has the turn
+	sealed bool        // nothing is accepted any more
+	over   bool        // what comes back is dropped
+	policy Policy      // of Send
 }
 
 // outgoing is a message as it was given to be sent.
@@ -44,12 +46,6 @@ type outgoing struct {
 	//lint:ignore U1000 only native platforms have SendPlain
 	plain    bool      // not to be compressed
 	prepared *Prepared // what Message is of, nil if it was not prepared
-}
-
-// A queued item is a message, or somebody who waits for the turn.
-type queued struct {
-	outgoing
-	turn chan struct{} // nil for a message
 }
 
 // messageOverhead is how many bytes a waiting message costs beside its data.
@@ -150,7 +146,7 @@ func (q *sendQueue) place(o outgoing, policy Policy) (dropped int, err error) {
 		o.Data = slices.Clone(o.Data)
 	}
 	q.stats.Queued++
-	q.items = append(q.items, queued{outgoing: o})
+	q.messages.push(o)
 	q.count(&o, +1)
 	if !q.held {
 		q.held = true
@@ -172,113 +168,42 @@ func (q *sendQueue) end(code status.Code) (dropped int, err error) {
 
 // drain sends what waits, until nothing does or it is somebody else's turn.
 func (q *sendQueue) drain() {
-	for {
-		q.mu.Lock()
-		if q.sealed || q.from == len(q.items) {
-			q.rest()
-			q.mu.Unlock()
-			return
-		}
-		next := q.take()
-		q.mu.Unlock()
-		if next.turn != nil {
-			close(next.turn)
-			return
-		}
-		if q.c.engine.deliver(context.Background(), next.outgoing) != nil {
-			// The channel has ended. Its close sends what waits, unless it is over
-			// or the peer is too slow.
-			q.mu.Lock()
-			q.close()
-			q.items = slices.Insert(q.items, q.from, next)
-			q.count(&next.outgoing, +1)
-			if q.over || q.c.engine.outcome().slow() {
-				q.dropAll()
-			}
-			q.mu.Unlock()
+	for o, ok := q.next(); ok; o, ok = q.next() {
+		if q.c.engine.deliver(context.Background(), o) != nil {
+			q.takeBack(o)
 		}
 	}
 }
 
-// takeTurn waits until all is sent that waits now. If it had to, the caller has
-// the turn, and passes it on.
-func (q *sendQueue) takeTurn(ctx context.Context) (waited bool, err error) {
-	e := &q.c.engine
-	if err := e.mayNotSend(ctx); err != nil {
-		return false, err
-	}
-	if !q.busy.Load() {
-		return false, nil
-	}
-	q.mu.Lock()
-	if !q.held || q.sealed {
-		q.mu.Unlock()
-		return false, nil
-	}
-	turn := make(chan struct{})
-	q.items = append(q.items, queued{turn: turn})
-	q.mu.Unlock()
-	if e.awaitTurn(ctx, turn) {
-		return true, nil
-	}
-	q.mu.Lock()
-	at := slices.IndexFunc(q.items, func(i queued) bool { return i.turn == turn })
-	if at >= 0 {
-		q.items = slices.Delete(q.items, at, at+1)
-	}
-	q.mu.Unlock()
-	if at < 0 {
-		<-turn // it was given, or is about to be
-		q.passTurn()
-	}
-	return false, e.mayNotSend(ctx)
-}
-
-// passTurn gives the turn back.
-func (q *sendQueue) passTurn() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.sealed || q.from == len(q.items) {
-		q.rest()
-		return
-	}
-	go q.drain()
-}
-
-// rest ends the turn. The caller has q.mu.
-func (q *sendQueue) rest() {
-	q.held = false
-	q.busy.Store(q.sealed)
-	if q.rested != nil {
-		close(q.rested)
-		q.rested = nil
-	}
-}
-
-// seal has nothing accepted any more. It returns a channel that is closed when
-// nobody has the turn any more, nil if nobody has it.
-func (q *sendQueue) seal() (rested <-chan struct{}) {
+// takeBack makes a message the first again that could not be sent, for the channel
+// has ended. Its close sends what waits, unless it is over or the peer is too slow.
+func (q *sendQueue) takeBack(o outgoing) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.close()
-	if q.held && q.rested == nil {
-		q.rested = make(chan struct{})
+	q.messages.putBack(o)
+	q.gone--
+	q.count(&o, +1)
+	if q.over || q.c.engine.outcome().slow() {
+		q.dropAll()
 	}
-	return q.rested
 }
 
-// next takes the next message from a queue that is sealed and at rest.
-func (q *sendQueue) next() (o outgoing, ok bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for q.from < len(q.items) {
-		i := q.take()
-		if i.turn == nil {
-			return i.outgoing, true
+// flush sends what waits in a queue that is sealed and at rest.
+func (q *sendQueue) flush(write func(outgoing) error) error {
+	for {
+		q.mu.Lock()
+		if q.messages.len() == 0 {
+			q.mu.Unlock()
+			return nil
 		}
-		close(i.turn) // whoever waits may look for it here no more
+		o := q.take()
+		q.mu.Unlock()
+		if err := write(o); err != nil {
+			return err
+		}
+		q.c.engine.tally.sent(len(o.Data))
 	}
-	return outgoing{}, false
 }
 
 // drop drops what waits, for good.
@@ -288,17 +213,6 @@ func (q *sendQueue) drop() {
 	q.close()
 	q.over = true
 	q.dropAll()
-}
-
-// leaveGroups ends the memberships of a channel that is over.
-func (q *sendQueue) leaveGroups() {
-	q.mu.Lock()
-	joined := q.joined
-	q.joined = nil
-	q.mu.Unlock()
-	for _, m := range joined {
-		m.group.remove(m)
-	}
 }
 
 func (q *sendQueue) figures() QueueStats {
@@ -325,7 +239,7 @@ func (q *sendQueue) close() {
 // fits reports whether there is room. If no message waits, any has room: one that
 // is longer than the limit can be sent, too.
 func (q *sendQueue) fits(o *outgoing) bool {
-	return q.stats.Messages == 0 || o.size() <= q.limit-q.stats.Bytes
+	return q.messages.len() == 0 || o.size() <= q.limit-q.stats.Bytes
 }
 
 // count counts a message that has come, or with -1 one that goes.
@@ -334,43 +248,24 @@ func (q *sendQueue) count(o *outgoing, n int) {
 	q.stats.Bytes += n * o.size()
 }
 
-// take takes the first item; there is one.
-func (q *sendQueue) take() queued {
-	i := q.items[q.from]
-	q.remove(q.from)
-	return i
-}
-
-// remove removes an item.
-func (q *sendQueue) remove(at int) {
-	if i := &q.items[at]; i.turn == nil {
-		q.count(&i.outgoing, -1)
-	}
-	if at > q.from {
-		q.items = slices.Delete(q.items, at, at+1)
-		return
-	}
-	q.items[at] = queued{}
-	q.from++
-	switch {
-	case q.from == len(q.items):
-		q.items, q.from = nil, 0
-	case q.from > len(q.items)/2 && len(q.items) == cap(q.items):
-		// Before they grow, so that a queue which never empties does not either.
-		q.items, q.from = slices.Delete(q.items, 0, q.from), 0
-	}
+// take takes the first message; there is one.
+func (q *sendQueue) take() outgoing {
+	o := q.messages.pop()
+	q.gone++
+	q.count(&o, -1)
+	return o
 }
 
 // dropFirst drops the message that has waited longest; there is one.
 func (q *sendQueue) dropFirst() {
-	q.remove(q.from + slices.IndexFunc(q.items[q.from:], func(i queued) bool { return i.turn == nil }))
+	q.take()
 	q.stats.Dropped++
 	q.c.engine.tally.lost(1, 0)
 }
 
 // dropAll drops all messages, and returns how many.
 func (q *sendQueue) dropAll() (dropped int) {
-	for q.stats.Messages > 0 {
+	for q.messages.len() > 0 {
 		q.dropFirst()
 		dropped++
 	}

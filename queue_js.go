@@ -35,10 +35,7 @@ func (e *engine) awaitTurn(ctx context.Context, turn <-chan struct{}) bool {
 // flushQueue gives what waits in the queue to the platform, before it closes the
 // socket. The platform holds more than usual then.
 func (e *engine) flushQueue(q *sendQueue) {
-	for o, ok := q.next(); ok; o, ok = q.next() {
-		if try(func() { messageToJS(e.socket, e.sender, o.Type, o.Data) }) != nil {
-			return
-		}
-		e.tally.sent(len(o.Data))
-	}
+	q.flush(func(o outgoing) error {
+		return try(func() { messageToJS(e.socket, e.sender, o.Type, o.Data) })
+	})
 }

@@ -192,11 +192,8 @@ func (e *engine) flushQueue(q *sendQueue) error {
 	if e.outbox.open.Load() {
 		q.drop() // behind half a message no other one can begin
 	}
-	for o, ok := q.next(); ok; o, ok = q.next() {
-		if _, err := e.writeFrame(context.Background(), wire.Opcode(o.Type), 0, true, o.Data); err != nil {
-			return err
-		}
-		e.tally.sent(len(o.Data))
-	}
-	return nil
+	return q.flush(func(o outgoing) error {
+		_, err := e.writeFrame(context.Background(), wire.Opcode(o.Type), 0, true, o.Data)
+		return err
+	})
 }

@@ -5,6 +5,7 @@ package wschannel
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -66,13 +67,13 @@ func TestTurnForWhoGivesUp(t *testing.T) {
 		synctest.Wait()
 		mustSend(t, c, "behind")
 		q.mu.Lock()
-		next := q.take()
+		next := q.turns.pop()
 		cancel()
 		for range 1000 {
 			runtime.Gosched() // until it has seen that, and wants to leave
 		}
+		close(next.given)
 		q.mu.Unlock()
-		close(next.turn)
 		if err := <-givenUp; err != context.Canceled {
 			t.Errorf("NextWriter: %v", err)
 		}
@@ -95,6 +96,32 @@ func TestTurnAtTheEnd(t *testing.T) {
 	})
 }
 
+// Dropping what has waited longest takes no longer with somebody before it who waits
+// for the turn: here looking at all that waits would take minutes.
+func TestDropsBehindWhoWaits(t *testing.T) {
+	const count = 200_000
+	c, _ := withPeer(t, netPipe, RoleServer, with(DropOldest, count))
+	q := c.sendQueue()
+	q.held = true // as if something was being sent
+	q.busy.Store(true)
+	go c.NextWriter(t.Context(), Text)
+	eventually(t, "NextWriter waits", func() bool {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		return q.turns.len() == 1
+	})
+	done := async(func() bool {
+		for range 2 * count {
+			mustSend(t, c, "m")
+		}
+		return true
+	})
+	within(t, "all to be sent", done)
+	if s := c.QueueStats(); s.Messages != count || s.Dropped != count {
+		t.Errorf("the queue: %+v", s)
+	}
+}
+
 // Who waits for the turn is let go when the close takes what waits.
 func TestTurnThatTheCloseTakes(t *testing.T) {
 	inBubble(t, func(t *testing.T, role Role) {
@@ -110,18 +137,14 @@ func TestTurnThatTheCloseTakes(t *testing.T) {
 				runtime.Gosched() // until the one just started wants the lock
 			}
 		}
-		flushed := make(chan bool, 1)
-		go func() {
-			_, ok := q.next()
-			flushed <- ok
-		}()
+		flushed := async(func() error { return q.flush(func(outgoing) error { return errors.New("the queue had a message") }) })
 		settle()
 		c.engine.decide(&CloseError{Code: 1000})
 		settle()
 		q.close()
 		q.mu.Unlock()
-		if <-flushed {
-			t.Error("the queue had a message")
+		if err := <-flushed; err != nil {
+			t.Error(err)
 		}
 		wantCloseError(t, "NextWriter", <-waiting, ownClose)
 		c.CloseNow()
