@@ -282,6 +282,30 @@ func TestQueuePrecedesTheClose(t *testing.T) {
 	})
 }
 
+// What waits at a close and cannot be sent is counted as dropped, also the message
+// whose turn it is.
+func TestCloseThatCannotSendTheQueue(t *testing.T) {
+	inBubble(t, func(t *testing.T, role Role) {
+		o := with(Fail, 3)
+		o.Counters = new(Counters)
+		c, p := clogged(t, role, o)
+		for _, m := range []string{"1", "2", "3"} {
+			mustSend(t, c, m)
+		}
+		go c.Close()
+		expectTexts(p, "clog", noRoom)
+		p.conn.Close()
+		<-c.Done()
+		synctest.Wait()
+		if s := c.QueueStats(); s.Dropped != 3 || s.Messages != 0 {
+			t.Errorf("the queue: %+v", s)
+		}
+		if s := o.Counters.Snapshot(); s.MessagesOut != 2 || s.Dropped != 3 {
+			t.Errorf("%d messages are counted as sent, %d as dropped", s.MessagesOut, s.Dropped)
+		}
+	})
+}
+
 // A message that no queue has room for is sent all the same, if none waits.
 func TestMessageLongerThanTheQueue(t *testing.T) {
 	inBubble(t, func(t *testing.T, role Role) {
