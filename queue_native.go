@@ -189,7 +189,7 @@ func (e *engine) awaitTurn(ctx context.Context, turn <-chan struct{}) bool {
 // compressed: what has become of the messages before is not known here. The
 // caller has the right to write, and nobody else sends.
 func (e *engine) flushQueue(q *sendQueue) error {
-	if e.outbox.open.Load() {
+	if e.out.InMessage() {
 		q.drop() // behind half a message no other one can begin
 	}
 	return q.flush(func(o outgoing) error {

@@ -151,26 +151,82 @@ func TestTurnThatTheCloseTakes(t *testing.T) {
 	})
 }
 
-// Behind a message of NextWriter that was never completed no other can be sent.
+// Behind a message of NextWriter of which a part has left no other can be sent,
+// also when its writer gives it up before the close frame is written.
 func TestCloseInsideAnOpenMessage(t *testing.T) {
-	inBubble(t, func(t *testing.T, role Role) {
-		c, p := withPeer(t, netPipe, role, with(Fail, 9))
-		w, err := c.NextWriter(t.Context(), Text)
-		if err != nil {
-			t.Fatal(err)
+	for _, givesUp := range []bool{false, true} {
+		inBubble(t, func(t *testing.T, role Role) {
+			c, p := withPeer(t, netPipe, role, with(Fail, 9))
+			e := &c.engine
+			w, err := c.NextWriter(t.Context(), Text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			begun := strings.Repeat("b", fragmentSize+1)
+			go io.WriteString(w, begun)
+			p.expect(textBegin, begun)
+			mustSend(t, c, "behind")
+			synctest.Wait()
+			if givesUp {
+				if !e.frame.try() { // the close waits for that
+					t.Fatal("somebody is writing")
+				}
+				go c.Close()
+				synctest.Wait()
+				_, err := io.WriteString(w, "more")
+				wantCloseError(t, "Write", err, ownClose)
+				if e.takeNow(outgoing{Message: Message{Text, []byte("came too late")}}) {
+					t.Error("a message was accepted inside another one")
+				}
+				e.stopWriting()
+			} else {
+				go c.Close()
+			}
+			p.expectClose(1000, "")
+			p.sendClose(1000, "")
+			<-c.Done()
+			if s := c.QueueStats(); s.Dropped != 1 {
+				t.Errorf("the queue: %+v", s)
+			}
+		})
+	}
+}
+
+// A message of NextWriter of which nothing has left is withdrawn by a close, and
+// what waits for its end is sent.
+func TestCloseBeforeAnOpenMessage(t *testing.T) {
+	for _, mode := range []CompressionMode{CompressionOff, CompressionContext} {
+		for _, written := range []int{0, 1, fragmentSize, 3 * fragmentSize} {
+			if mode == CompressionOff && written > fragmentSize {
+				continue // a frame of it has left
+			}
+			inBubble(t, func(t *testing.T, role Role) {
+				near, far := netPipe(t)
+				c := New(near, role, &StreamOptions{Options: *with(Fail, 9), Compression: Compression{Mode: mode}})
+				defer c.CloseNow()
+				p := newPeer(t, far, RoleClient+RoleServer-role)
+				w, err := c.NextWriter(t.Context(), Text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				begun := strings.Repeat("b", written)
+				if _, err := io.WriteString(w, begun); err != nil {
+					t.Fatal(err)
+				}
+				mustSend(t, c, "1")
+				mustSend(t, c, "2")
+				go c.Close()
+				expectTexts(p, "1", "2")
+				p.expectClose(1000, "")
+				p.sendClose(1000, "")
+				<-c.Done()
+				wantCloseError(t, "Close of the writer", w.Close(), ownClose)
+				if s := c.QueueStats(); s.Dropped != 0 || s.Messages != 0 {
+					t.Errorf("the queue: %+v", s)
+				}
+			})
 		}
-		begun := strings.Repeat("b", fragmentSize+1)
-		go w.Write([]byte(begun))
-		p.expect(textBegin, begun)
-		mustSend(t, c, "behind")
-		go c.Close()
-		p.expectClose(1000, "")
-		p.sendClose(1000, "")
-		<-c.Done()
-		if s := c.QueueStats(); s.Dropped != 1 {
-			t.Errorf("the queue: %+v", s)
-		}
-	})
+	}
 }
 
 // An exactly reader takes no more than is needed for what is being read: what is

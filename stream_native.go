@@ -254,6 +254,7 @@ func (w *messageWriter) Close() error {
 		return err
 	}
 	w.e.tally.sent(w.size)
+	w.e.outbox.setOpen(false)
 	w.end(ErrWriterClosed)
 	return nil
 }
@@ -278,11 +279,13 @@ func (w *messageWriter) cancelled() {
 }
 
 // giveUp withdraws the message. If a frame of it has left, the channel cannot
-// go on.
+// go on, and behind that no other message can begin.
 func (w *messageWriter) giveUp(err error) {
 	if w.left {
 		w.e.lose(err)
 		err = w.e.end.Load()
+	} else {
+		w.e.outbox.setOpen(false)
 	}
 	w.end(err)
 }
@@ -295,6 +298,5 @@ func (w *messageWriter) end(err error) {
 		w.zip = nil
 	}
 	w.stop()
-	w.e.outbox.setOpen(false)
 	w.e.message.release()
 }

@@ -22,6 +22,10 @@ func NewWriter(server bool) Writer { return Writer{masked: !server} }
 // Masked reports whether frames are masked, so that key is used at all.
 func (w *Writer) Masked() bool { return w.masked }
 
+// InMessage reports whether a message is under way: its next frame is a fragment
+// of that one.
+func (w *Writer) InMessage() bool { return w.fragmented }
+
 // AppendHeader appends the header of a data frame with a payload of n bytes
 // that the caller sends itself: of a whole message if fin is true and no
 // message is under way, otherwise of its first, next or last fragment (§5.4).
