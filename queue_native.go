@@ -125,25 +125,29 @@ func (e *engine) writeNow(op wire.Opcode, rsv uint8, data []byte, lasting bool) 
 }
 
 // failNow begins the end of a channel whose writing has failed. It does not wait
-// for that, so the message counts as accepted, and the end tells.
+// for that, so the message counts as accepted, and the end tells. Nor does it hang
+// up itself: that may call what the application gave us, and the caller may have
+// locks.
 func (e *engine) failNow(buf []byte, err error) {
+	e.writeError.CompareAndSwap(nil, &err) // nothing is accepted any more
+	go e.failWriting(buf, err)
+}
+
+// failWriting ends a channel whose writing has failed. It has the right to write.
+func (e *engine) failWriting(buf []byte, err error) {
 	giveWriteBuffer(buf)
 	e.writeFailed(context.Background(), err)
 	e.stopWriting()
-	go e.afterFailure()
+	e.afterFailure()
 }
 
 // writeRest goes on with a frame of which the system has not taken buf[n:] and what
 // follows. It has the right to write.
 func (e *engine) writeRest(f remainder, buf []byte, n int) {
-	ctx := context.Background()
 	for {
-		_, err := e.write(ctx, buf[n:], len(f.data))
+		_, err := e.write(context.Background(), buf[n:], len(f.data))
 		if err != nil {
-			giveWriteBuffer(buf)
-			e.writeFailed(ctx, err)
-			e.stopWriting()
-			e.afterFailure()
+			e.failWriting(buf, err)
 			return
 		}
 		if len(f.data) == 0 {
