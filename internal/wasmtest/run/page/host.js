@@ -18,6 +18,7 @@ globalThis.addEventListener("unhandledrejection", (event) => fail(event.reason))
 	let code = 0;
 	go.exit = (n) => {
 		code = n;
+		over = true; // also for calls in the midst of which that happens
 	};
 	// One request at a time, so that the order is kept.
 	let printed = Promise.resolve();
@@ -28,7 +29,6 @@ globalThis.addEventListener("unhandledrejection", (event) => fail(event.reason))
 	};
 	const { instance } = await WebAssembly.instantiateStreaming(fetch("test.wasm"), go.importObject);
 	await go.run(instance);
-	over = true;
 	await printed;
 	await post("exit", String(code));
 })().catch(fail);
