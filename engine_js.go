@@ -234,19 +234,22 @@ func (e *engine) shakeHands(code status.Code, reason string) {
 		e.closeSocket(code, reason)
 		return
 	}
+	flushAndClose := func() {
+		if e.flushQueue(q) == nil {
+			e.closeSocket(code, reason)
+		}
+	}
 	if rested := q.seal(); rested != nil {
 		go func() { // nothing here may wait for others
 			select {
 			case <-rested:
 			case <-e.done:
 			}
-			e.flushQueue(q)
-			e.closeSocket(code, reason)
+			flushAndClose()
 		}()
 		return
 	}
-	e.flushQueue(q)
-	e.closeSocket(code, reason)
+	flushAndClose()
 }
 
 // closeAtLast is how long the peer is waited for where CloseTimeout is none, and

@@ -2,7 +2,6 @@ package wschannel
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 	"syscall/js"
 
@@ -11,9 +10,8 @@ import (
 
 // An inbox holds the messages that have come and were not received yet.
 type inbox struct {
-	queue []*received // queue[from:]
-	from  int
-	size  int // in bytes, as InboundQueue counts them
+	messages fifo[*received]
+	size     int // in bytes, as InboundQueue counts them
 }
 
 // A received message waits in the inbox.
@@ -27,37 +25,27 @@ func (m *received) size() int { return len(m.data) + messageOverhead }
 // fits reports whether there is room for a message of n bytes. An empty inbox
 // takes any, so that a message within its own limit can always be received.
 func (b *inbox) fits(n, limit int) bool {
-	return b.from == len(b.queue) || n+messageOverhead <= limit-b.size
+	return b.messages.len() == 0 || n+messageOverhead <= limit-b.size
 }
 
 func (b *inbox) add(m *received) {
-	if len(b.queue) == cap(b.queue) && b.from > len(b.queue)/2 {
-		n := copy(b.queue, b.queue[b.from:])
-		clear(b.queue[n:])
-		b.queue, b.from = b.queue[:n], 0
-	}
-	b.queue = append(b.queue, m)
+	b.messages.push(m)
 	b.size += m.size()
 }
 
 // take removes the first message; it returns nil if there is none.
 func (b *inbox) take() *received {
-	if b.from == len(b.queue) {
+	if b.messages.len() == 0 {
 		return nil
 	}
-	m := b.queue[b.from]
-	b.queue[b.from] = nil
-	b.from++
+	m := b.messages.pop()
 	b.size -= m.size()
-	if b.from == len(b.queue) {
-		*b = inbox{}
-	}
 	return m
 }
 
 // putBack makes a message the first.
 func (b *inbox) putBack(m *received) {
-	b.queue = slices.Insert(b.queue, b.from, m)
+	b.messages.putBack(m)
 	b.size += m.size()
 }
 

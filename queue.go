@@ -190,8 +190,8 @@ func (q *sendQueue) takeBack(o outgoing) {
 }
 
 // flush sends what waits in a queue that is sealed and at rest. After an error of
-// write it drops the rest.
-func (q *sendQueue) flush(write func(outgoing) error) error {
+// send it drops the rest.
+func (q *sendQueue) flush(send func(outgoing) error) error {
 	for {
 		q.mu.Lock()
 		if q.messages.len() == 0 {
@@ -200,12 +200,11 @@ func (q *sendQueue) flush(write func(outgoing) error) error {
 		}
 		o := q.take()
 		q.mu.Unlock()
-		if err := write(o); err != nil {
+		if err := send(o); err != nil {
 			q.takeBack(o)
 			q.drop()
 			return err
 		}
-		q.c.engine.tally.sent(len(o.Data))
 	}
 }
 

@@ -33,9 +33,8 @@ func (e *engine) awaitTurn(ctx context.Context, turn <-chan struct{}) bool {
 }
 
 // flushQueue gives what waits in the queue to the platform, before it closes the
-// socket. The platform holds more than usual then.
-func (e *engine) flushQueue(q *sendQueue) {
-	q.flush(func(o outgoing) error {
-		return try(func() { messageToJS(e.socket, e.sender, o.Type, o.Data) })
-	})
+// socket. The platform holds more than usual then. An error says that it has not
+// taken everything, and that there is nothing left to be closed.
+func (e *engine) flushQueue(q *sendQueue) error {
+	return q.flush(func(o outgoing) error { return e.hand(o.Type, o.Data) })
 }

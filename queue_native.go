@@ -198,6 +198,9 @@ func (e *engine) flushQueue(q *sendQueue) error {
 	}
 	return q.flush(func(o outgoing) error {
 		_, err := e.writeFrame(context.Background(), wire.Opcode(o.Type), 0, true, o.Data)
+		if err == nil {
+			e.tally.sent(len(o.Data))
+		}
 		return err
 	})
 }

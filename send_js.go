@@ -122,7 +122,7 @@ func (e *engine) awaitRoom(ctx context.Context) error {
 // lose ends the channel because the platform does not send any more.
 func (e *engine) lose(cause error) {
 	e.decide(&CloseError{Code: status.AbnormalClosure, Cause: cause})
-	e.finish(nil)
+	e.finish(cause)
 	try(func() { e.socket.Call("close") })
 }
 

@@ -26,6 +26,9 @@ func newFake(t *testing.T, state int) *fake {
 	f.Set("url", "ws://fake/")
 	f.Set("binaryType", "blob")
 	f.method(t, "send", func(args []js.Value) {
+		if f.Get("readyState").Int() > open {
+			return // "silently discard", says the standard
+		}
 		if data := args[0]; data.Type() == js.TypeString {
 			f.sent = append(f.sent, data.String())
 		} else {
