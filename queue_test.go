@@ -306,6 +306,18 @@ func TestCloseThatCannotSendTheQueue(t *testing.T) {
 	})
 }
 
+// A message that could not be sent, and comes back after the end, is dropped.
+func TestMessageThatComesBackTooLate(t *testing.T) {
+	inBubble(t, func(t *testing.T, role Role) {
+		c, _ := withPeer(t, netPipe, role, with(Fail, 3))
+		c.CloseNow()
+		c.sendQueue().takeBack(outgoing{Message: Message{Text, []byte("late")}})
+		if s := c.QueueStats(); s != (QueueStats{Dropped: 1}) {
+			t.Errorf("the queue: %+v", s)
+		}
+	})
+}
+
 // A message that no queue has room for is sent all the same, if none waits.
 func TestMessageLongerThanTheQueue(t *testing.T) {
 	inBubble(t, func(t *testing.T, role Role) {
