@@ -191,6 +191,7 @@ func (g *Group) PublishPrepared(p *Prepared, except ...*Channel) {
 				sent++
 			}
 		case err == errTooSlow:
+			go q.c.engine.closeDecided() // for that calls the transport
 			closed++
 		case err == ErrQueueFull:
 			lost++

@@ -3,8 +3,10 @@
 package wschannel
 
 import (
+	"net"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // failingWrites fails writes to a socket, after calling before.
@@ -43,4 +45,41 @@ func TestPublishAtTheEndOfAMember(t *testing.T) {
 		t.Error(err)
 	}
 	within(t, "the end", c.Done())
+}
+
+// wokenConn calls woken when a reader is to look up.
+type wokenConn struct {
+	net.Conn
+	woken func()
+}
+
+func (c wokenConn) SetReadDeadline(t time.Time) error {
+	if t.Equal(past) {
+		c.woken()
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
+// So may the transport of a member that is closed because of a publication.
+func TestPublishByATransport(t *testing.T) {
+	var g Group
+	near, _ := net.Pipe()
+	again := make(chan error, 1)
+	c := newOn(t, wokenConn{near, func() { again <- g.Publish(Message{Text, []byte("one is too slow")}) }}, RoleServer, &Options{SendQueue: 1})
+	if err := g.Join(c); err != nil {
+		t.Fatal(err)
+	}
+	published := async(func() (err error) {
+		for err == nil && c.engine.outcome() == nil {
+			err = g.Publish(Message{Text, []byte(noRoom)})
+		}
+		return err
+	})
+	if err := within(t, "all publications", published); err != nil {
+		t.Error(err)
+	}
+	if err := within(t, "Publish by the transport", again); err != nil {
+		t.Error(err)
+	}
+	c.CloseNow()
 }

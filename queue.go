@@ -93,6 +93,7 @@ func (q *sendQueue) send(ctx context.Context, o outgoing) error {
 	}
 	_, err := q.offer(o, q.policy)
 	if err == errTooSlow {
+		q.c.engine.closeDecided()
 		err = q.c.engine.outcome()
 	}
 	return err
@@ -100,24 +101,14 @@ func (q *sendQueue) send(ctx context.Context, o outgoing) error {
 
 // offer has a message sent, or queued, or does what the policy says; it waits for
 // nothing. It returns how many messages it has dropped. An error means that the
-// message was not accepted: errTooSlow if the channel was closed for it.
+// message was not accepted. errTooSlow means that this is the end, which is
+// decided; the rest of it is for the caller to do, with closeDecided.
 func (q *sendQueue) offer(o outgoing, policy Policy) (dropped int, err error) {
-	e := &q.c.engine
 	if !q.busy.Load() {
-		if taken, err := e.sendNow(o); taken || err != nil {
+		if taken, err := q.c.engine.sendNow(o); taken || err != nil {
 			return 0, err
 		}
 	}
-	dropped, err = q.place(o, policy)
-	if err == errTooSlow {
-		e.closeDecided()
-	}
-	return dropped, err
-}
-
-// place is offer of what the transport does not take at once. It decides the end,
-// if that is the policy, and leaves the rest of it to the caller.
-func (q *sendQueue) place(o outgoing, policy Policy) (dropped int, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.sealed {
