@@ -35,6 +35,15 @@ func TestConnectRefusesURL(t *testing.T) {
 	}
 }
 
+// An option that is out of its range is refused before anything is dialed.
+func TestConnectRefusesPolicy(t *testing.T) {
+	const want = "Options.WhenFull is 77; expected one of the policies, Block to ClosePolicyViolation"
+	_, err := wschannel.Connect(patiently(t), origin+"/echo", &wschannel.Options{WhenFull: 77})
+	if failed, ok := errors.AsType[*wschannel.ConnectError](err); !ok || failed.Err.Error() != want {
+		t.Errorf("%v; want %q", err, want)
+	}
+}
+
 // http is taken as ws (T019).
 func TestConnectTakesHTTP(t *testing.T) {
 	o := &wschannel.Options{HandshakeTimeout: patience} // which does not disturb later, T060

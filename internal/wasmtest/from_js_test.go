@@ -86,6 +86,20 @@ func TestFromJS(t *testing.T) {
 	})
 }
 
+// An option that is out of its range is refused, and the socket left alone.
+func TestFromJSRefusesPolicy(t *testing.T) {
+	socket := newSocket("/echo")
+	_, err := wschannel.FromJS(patiently(t), socket, &wschannel.Options{WhenFull: 77})
+	if err == nil || !strings.Contains(err.Error(), "Options.WhenFull is 77") {
+		t.Errorf("%v; want it refused", err)
+	}
+	c, err := wschannel.FromJS(patiently(t), socket, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.CloseNow()
+}
+
 // What is no WebSocket is an error, not a panic.
 func TestFromJSMisuse(t *testing.T) {
 	stateless := js.Global().Get("EventTarget").New()
