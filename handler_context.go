@@ -4,6 +4,7 @@ package wschannel
 
 import (
 	"context"
+	"reflect"
 	"sync/atomic"
 	"time"
 )
@@ -79,6 +80,30 @@ func (h *handlerContext) Value(key any) any {
 func (e *engine) awaited(ctx context.Context) context.Context {
 	if h, ok := ctx.(*handlerContext); ok && &h.c.engine == e {
 		return context.Background()
+	}
+	return ctx
+}
+
+// cancellable is the type of the contexts that can be cancelled.
+var cancellable = func() reflect.Type {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return reflect.TypeOf(ctx)
+}()
+
+// valuesOf returns a context with the same values. Those of a request lie below
+// two that end with it, and would keep a quarter of a kilobyte for each channel.
+func valuesOf(ctx context.Context) context.Context {
+	for reflect.TypeOf(ctx) == cancellable {
+		parent := reflect.ValueOf(ctx).Elem().FieldByName("Context")
+		if !parent.IsValid() || !parent.CanInterface() {
+			break // it is made in another way than when this was written
+		}
+		below, ok := parent.Interface().(context.Context)
+		if !ok {
+			break
+		}
+		ctx = below
 	}
 	return ctx
 }

@@ -112,3 +112,44 @@ func TestHandlerContextIsNotWatched(t *testing.T) {
 		}
 	})
 }
+
+// What of a ctx ends is not kept for its values.
+func TestHandlerContextKeepsOnlyValues(t *testing.T) {
+	type key string
+	cancelled := func(ctx context.Context) context.Context {
+		ctx, cancel := context.WithCancel(ctx)
+		cancel()
+		return ctx
+	}
+	one := context.WithValue(context.Background(), key("one"), 1)
+	two := context.WithValue(cancelled(one), key("two"), 2)
+	timed, cancel := context.WithTimeout(two, 0)
+	defer cancel()
+	foreign := foreignContext{cancelled(one)}
+	for _, tt := range []struct {
+		name      string
+		ctx, kept context.Context
+	}{
+		{"nothing else", context.Background(), context.Background()},
+		{"values", one, one},
+		{"of a request", cancelled(cancelled(one)), one},
+		{"values above one that ends", cancelled(two), two},
+		{"a deadline", cancelled(timed), timed},
+		{"of another package", foreign, foreign},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			kept := valuesOf(tt.ctx)
+			if kept != tt.kept {
+				t.Errorf("kept %v, want %v", kept, tt.kept)
+			}
+			for _, k := range []key{"one", "two"} {
+				if got, want := kept.Value(k), tt.ctx.Value(k); got != want {
+					t.Errorf("%s is %v, want %v", k, got, want)
+				}
+			}
+		})
+	}
+}
+
+// A foreignContext is one that package context has not made.
+type foreignContext struct{ context.Context }

@@ -145,7 +145,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (_ context.Conte
 	if err != nil {
 		return nil, nil, err
 	}
-	life := &handlerContext{c: c, values: ctx}
+	life := &handlerContext{c: c, values: valuesOf(ctx)}
 	logged := s.logOpened(life, r, c)
 	expire := s.expiry(c)
 	c.engine.onEnd = func(step lastStep, counted traffic) {
