@@ -33,7 +33,7 @@ func TestArrivalsTogether(t *testing.T) {
 			// Somebody else may read meanwhile, to where the messages were.
 			if e := &c.engine; e.reading.try() {
 				e.reader.limit = math.MaxInt32
-				copy(e.space(), letters(readBuffer))
+				copy(e.space(-1), letters(readBuffer))
 				e.park()
 				e.reading.release()
 			}

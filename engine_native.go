@@ -34,7 +34,7 @@ import (
 // never while anything waits.
 type engine struct {
 	link     atomic.Pointer[link]
-	socket   *socket // how the link is read and written, if it is a plain socket
+	raw      syscall.RawConn // of the link, if that is a plain socket; changes with it
 	protocol string
 	set      *settings
 	born     time.Duration // since epoch
@@ -87,6 +87,7 @@ type engine struct {
 	answering atomic.Bool // more messages lie in the read buffer
 	inRead    atomic.Bool // somebody waits for bytes
 	handled   int32       // what has come since the reader gave way: see giveWay
+	plain     bool        // the link is a plain socket
 	exact     bool        // a write that was cut short says how much has left, and can go on
 	server    bool
 	closing   proto.Closing // with mu
@@ -94,6 +95,8 @@ type engine struct {
 	streaming bool          // in is inside the message of stream, or of one that is skimmed
 	fresh     bool          // a receiver has read since anybody attended
 	inPlace   bool          // the last message lies in the buffer of in
+	tookAll   bool          // the last read took all that there was in the socket
+	readsLeft int8          // how many more a listener on a loop may make in a row
 }
 
 // A link is what a channel runs on. It changes once at most: see ride_linux.go.
@@ -114,11 +117,11 @@ func newChannel(rwc io.ReadWriteCloser, server bool, protocol string, set settin
 	e.protocol = protocol
 	e.set = set.shared()
 	e.born = time.Since(epoch)
-	e.socket = newSocket(l.transport)
-	if e.socket == nil {
+	e.raw = rawSocket(l.transport)
+	e.plain = e.raw != nil
+	if !e.plain {
 		e.in = proto.NewReader(set.reader(server), make([]byte, smallBuffer))
 	} else {
-		e.socket.e = e
 		e.in = proto.NewReader(set.reader(server), takeReadBuffer())
 		e.park()
 	}

@@ -59,7 +59,7 @@ func TestAllocPublish(t *testing.T) {
 					o := StreamOptions{Compression: Compression{Mode: mode}}
 					client, server := New(near, RoleClient, &o), New(far, RoleServer, &o)
 					t.Cleanup(func() { client.CloseNow(); server.CloseNow() })
-					server.engine.socket.raw = countedWrites{server.engine.socket.raw, &writes}
+					server.engine.raw = countedWrites{server.engine.raw, &writes}
 					if err := g.Join(server); err != nil {
 						t.Fatal(err)
 					}

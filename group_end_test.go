@@ -30,7 +30,7 @@ func TestPublishAtTheEndOfAMember(t *testing.T) {
 	if g.Join(other) != nil || g.Join(c) != nil {
 		t.Fatal("Join fails")
 	}
-	e.socket.raw = failingWrites{e.socket.raw, func() { e.decide(&CloseError{Code: 1006}) }} // as if it were lost just now
+	e.raw = failingWrites{e.raw, func() { e.decide(&CloseError{Code: 1006}) }} // as if it were lost just now
 	ended := make(chan error, 1)
 	e.onEnd = func(step lastStep, _ traffic) {
 		if step == stepOver {

@@ -57,7 +57,7 @@ func (e *engine) takeNow(o outgoing) (taken bool) {
 // next. It returns false if it would have to wait for that. lasting says that data
 // stays as it is after the call.
 func (e *engine) offerNow(op wire.Opcode, rsv uint8, data []byte, lasting bool) bool {
-	if e.socket != nil && (!e.answering.Load() || len(data) > deferLimit) && e.frame.try() {
+	if e.plain && (!e.answering.Load() || len(data) > deferLimit) && e.frame.try() {
 		if e.admits() != direct {
 			e.stopWriting()
 			return false
@@ -81,7 +81,7 @@ func (e *engine) writeNow(op wire.Opcode, rsv uint8, data []byte, lasting bool) 
 		buf = takeWriteBuffer()
 	}
 	if len(buf) > 0 && len(buf)+wire.MaxHeader+len(data) > pendingLimit {
-		n, err := e.socket.writeNow(buf)
+		n, err := e.writeSocket(buf)
 		e.tally.wrote(n)
 		if err != nil {
 			e.failNow(buf, err)
@@ -100,7 +100,7 @@ func (e *engine) writeNow(op wire.Opcode, rsv uint8, data []byte, lasting bool) 
 	buf = w.AppendExtended(buf, op, rsv, true, len(data), f.key)
 	for {
 		buf = f.appendTo(buf)
-		n, err := e.socket.writeNow(buf)
+		n, err := e.writeSocket(buf)
 		e.tally.wrote(n)
 		switch {
 		case err != nil:

@@ -107,22 +107,22 @@ func (e *engine) read(ctx context.Context, limit int, why errand) (n int, err er
 	r := &e.reader
 	r.ctx, r.limit, r.errand = ctx, int32(min(limit, math.MaxInt32)), why
 	if p := e.prefix; p != nil {
-		n = copy(e.space(), *p)
+		n = copy(e.space(-1), *p)
 		if *p = (*p)[n:]; len(*p) == 0 {
 			e.prefix = nil
 		}
 		e.tally.read(n)
 		return n, nil
 	}
-	if e.socket != nil {
+	if e.plain {
 		if ctx == dry {
 			if err := e.mayRead(); err != nil {
 				return 0, err
 			}
 		}
-		n, err = e.socket.read()
+		n, err = e.readSocket()
 	} else {
-		p := e.space()
+		p := e.space(-1)
 		if err := e.blocks(); err != nil {
 			return 0, err
 		}
@@ -140,11 +140,12 @@ func (e *engine) read(ctx context.Context, limit int, why errand) (n int, err er
 	return n, err
 }
 
-// space lends the memory to read into, at most as much as whoever reads wants.
-func (e *engine) space() []byte {
+// space lends the memory to read into, at most as much as whoever reads wants. fd
+// is the descriptor that is being read, -1 if none is.
+func (e *engine) space(fd int) []byte {
 	if least, most := e.in.Lacks(); least > 0 {
-		if e.socket != nil && most > least {
-			least = min(most, max(least, e.socket.available()))
+		if fd >= 0 && most > least {
+			least = min(most, max(least, sysAvailable(fd)))
 		}
 		e.makeRoom(e.reader.ctx, least)
 	}
@@ -193,7 +194,7 @@ func (e *engine) blocks() error {
 
 // park gives the read buffer of a socket back, if little is in it.
 func (e *engine) park() {
-	if e.socket != nil {
+	if e.plain {
 		giveReadBuffer(e.in.Park())
 	}
 }

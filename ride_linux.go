@@ -72,7 +72,7 @@ func (e *engine) toLoop(ctx context.Context) bool {
 	if e.link.Load().loop != nil {
 		return true
 	}
-	if e.socket == nil || e.startReading(ctx) != nil {
+	if !e.plain || e.startReading(ctx) != nil {
 		return false
 	}
 	defer e.stopReading()
@@ -85,7 +85,7 @@ func (e *engine) toLoop(ctx context.Context) bool {
 	if e.is(finished) { // and the old one is being closed
 		return false
 	}
-	c, err := epoll.Adopt(e.socket.raw)
+	c, err := epoll.Adopt(e.raw)
 	if err != nil {
 		return false
 	}
@@ -99,7 +99,7 @@ func (e *engine) toLoop(ctx context.Context) bool {
 		c.Close()
 		return false
 	}
-	e.socket.raw = raw
+	e.raw = raw
 	e.link.Store(&link{transport: conn, loop: c})
 	before.Close()
 	return true
@@ -171,7 +171,7 @@ func (l *listener) poll(a *arrivals, first bool) error {
 		return errStopped
 	}
 	if first {
-		e.socket.drained, e.socket.reads = false, readsInARow
+		e.tookAll, e.readsLeft = false, readsInARow
 	}
 	err := l.take(a)
 	switch {
@@ -218,7 +218,7 @@ func (e *engine) mayRead() error {
 	switch {
 	case e.drained():
 		return errDry
-	case e.socket.reads <= 0:
+	case e.readsLeft <= 0:
 		return errOthers
 	}
 	return nil
@@ -229,7 +229,7 @@ func (e *engine) mayRead() error {
 // has come since, the loop calls once more.
 func (e *engine) drained() bool {
 	l := e.link.Load()
-	return e.socket.drained && !l.loop.HungUp() && l.loop.Streams()
+	return e.tookAll && !l.loop.HungUp() && l.loop.Streams()
 }
 
 // pack gives back what memory is not needed while nothing comes. What has come of a

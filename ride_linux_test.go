@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"runtime"
-	"strings"
 	"syscall"
 	"testing"
 )
@@ -324,15 +323,4 @@ func TestRideUnderlying(t *testing.T) {
 		within(t, "onDone", over)
 		wantAddresses("over", c.Underlying())
 	})
-}
-
-// No memory is made room for by asking a descriptor that is another's by now.
-func TestNothingIsAvailableOutsideAReader(t *testing.T) {
-	c, p := withPeer(t, tcpPair, RoleServer, nil)
-	p.send(textFrame, "one")
-	wantMessage(t, c, "one")
-	p.send(textFrame, strings.Repeat("two", 100))
-	if n := c.engine.socket.available(); n != 0 {
-		t.Errorf("%d bytes are available", n)
-	}
 }

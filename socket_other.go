@@ -5,16 +5,15 @@ package wschannel
 import (
 	"crypto/tls"
 	"net"
+	"syscall"
 )
 
-// A socket is not used on this system: a net.Conn is read and written as it is.
-type socket struct{ e *engine }
+// rawSocket returns nil: on this system a net.Conn is read and written as it is.
+func rawSocket(transport) syscall.RawConn { return nil }
 
-func newSocket(transport) *socket { return nil }
-
-func (s *socket) read() (int, error)           { panic("no socket") }
-func (s *socket) available() int               { panic("no socket") }
-func (s *socket) writeNow([]byte) (int, error) { panic("no socket") }
+func (e *engine) readSocket() (int, error)        { panic("no socket") }
+func (e *engine) writeSocket([]byte) (int, error) { panic("no socket") }
+func sysAvailable(fd int) int                     { panic("no socket") }
 
 // socketError returns nil: this system cannot be asked without reading.
 func socketError(transport) error { return nil }

@@ -11,25 +11,29 @@ import (
 	"syscall"
 )
 
-// A socket reads and writes a descriptor without the detours that a net.Conn
-// takes: a read needs no buffer while it waits, and a write that the system takes
-// at once needs no deadline. Both are calls into syscall.RawConn with functions
-// that are made once; what they need and find lies here. Reading is for whoever
-// has the right to read, writing for whoever has the right to write.
-type socket struct {
-	raw     syscall.RawConn
-	e       *engine // lends the memory to read into, and is told before a read waits
-	tryRead func(fd uintptr) bool
-	fd      int32 // of the read under way, otherwise -1
-	told    bool  // e was told
-	drained bool  // the last read took all that there was
-	reads   int8  // how many more of them a listener on a loop may make in a row
-	readN   int
-	readErr error
+// A plain socket is read and written through its descriptor, without the detours
+// that a net.Conn takes: a read needs no buffer while it waits, and a write that the
+// system takes at once needs no deadline. Both are calls into syscall.RawConn with
+// functions that are made once, and lie beside what they need and find. Reading is
+// for whoever has the right to read, writing for whoever has the right to write.
+// What is not under way is shared, for an idle channel has no use for it.
+
+// A socketRead is one read.
+type socketRead struct {
+	try  func(fd uintptr) bool
+	e    *engine // lends the memory to read into, and is told before a read waits
+	told bool    // e was told
+	n    int
+	err  error
 }
 
-// A socketWrite is one write. Those that are not under way are shared, for an
-// idle channel has no use for one.
+var socketReads = sync.Pool{New: func() any {
+	r := &socketRead{}
+	r.try = r.once
+	return r
+}}
+
+// A socketWrite is one write.
 type socketWrite struct {
 	try func(fd uintptr) bool
 	p   []byte
@@ -43,9 +47,9 @@ var socketWrites = sync.Pool{New: func() any {
 	return w
 }}
 
-// newSocket returns nil if conn is not a socket of the standard library: what
+// rawSocket returns nil if conn is not a socket of the standard library: what
 // wraps one has to see its reads and writes.
-func newSocket(conn transport) *socket {
+func rawSocket(conn transport) syscall.RawConn {
 	switch conn.(type) {
 	case *net.TCPConn, *net.UnixConn, plainSocket:
 	default:
@@ -55,9 +59,7 @@ func newSocket(conn transport) *socket {
 	if err != nil {
 		return nil
 	}
-	s := &socket{raw: raw, fd: -1}
-	s.tryRead = s.readOnce
-	return s
+	return raw
 }
 
 // A plainSocket is one that a test has put a fault in.
@@ -66,55 +68,54 @@ type plainSocket interface {
 	over(net.Conn) net.Conn // the same with another socket
 }
 
-// read waits until there is something to read, and reads it.
-func (s *socket) read() (n int, err error) {
-	s.told, s.readN, s.readErr = false, 0, nil
-	err = s.raw.Read(s.tryRead)
-	s.fd = -1
-	if err != nil && s.readN == 0 {
+// readSocket waits until there is something to read, and reads it.
+func (e *engine) readSocket() (n int, err error) {
+	r := socketReads.Get().(*socketRead)
+	r.e, r.told, r.n, r.err = e, false, 0, nil
+	err = e.raw.Read(r.try)
+	n, failed := r.n, r.err
+	r.e, r.err = nil, nil
+	socketReads.Put(r)
+	if err != nil && n == 0 {
 		return 0, err
 	}
-	return s.readN, s.readErr
+	return n, failed
 }
 
-// available returns how many bytes lie in the socket during a read, 0 if that is not
-// known.
-func (s *socket) available() int { return sysAvailable(int(s.fd)) }
-
-// readOnce returns false to wait for the descriptor to become readable.
-func (s *socket) readOnce(fd uintptr) bool {
-	s.fd = int32(fd)
+// once returns false to wait for the descriptor to become readable.
+func (r *socketRead) once(fd uintptr) bool {
+	e := r.e
 	for {
-		p := s.e.space()
+		p := e.space(int(fd))
 		n, err := sysRead(int(fd), p)
 		switch {
 		case err == syscall.EINTR:
 		case err == syscall.EAGAIN:
-			if !s.told {
-				s.told = true
-				s.readErr = s.e.blocks()
+			if !r.told {
+				r.told = true
+				r.err = e.blocks()
 			}
-			return s.readErr != nil
+			return r.err != nil
 		case err != nil:
-			s.readErr = os.NewSyscallError("read", err)
+			r.err = os.NewSyscallError("read", err)
 			return true
 		case n == 0 && len(p) > 0:
-			s.readErr = io.EOF
+			r.err = io.EOF
 			return true
 		default:
-			s.readN = n
-			s.reads = max(s.reads-1, 0)
-			s.drained = n < len(p)
+			r.n = n
+			e.readsLeft = max(e.readsLeft-1, 0)
+			e.tookAll = n < len(p)
 			return true
 		}
 	}
 }
 
-// writeNow writes what the system takes of p without waiting.
-func (s *socket) writeNow(p []byte) (n int, err error) {
+// writeSocket writes what the system takes of p without waiting.
+func (e *engine) writeSocket(p []byte) (n int, err error) {
 	w := socketWrites.Get().(*socketWrite)
 	w.p, w.n, w.err = p, 0, nil
-	err = s.raw.Write(w.try)
+	err = e.raw.Write(w.try)
 	n, failed := w.n, w.err
 	w.p, w.err = nil, nil
 	socketWrites.Put(w)

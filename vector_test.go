@@ -22,7 +22,7 @@ func TestWithdrawnLongMessageLeavesTheOthers(t *testing.T) {
 	frame := w.AppendMessage(nil, wire.Text, []byte(filling), [4]byte{})
 	fillings := 0
 	for rest := 0; rest == 0; fillings++ {
-		n, err := e.socket.writeNow(frame)
+		n, err := e.writeSocket(frame)
 		if err != nil {
 			t.Fatal(err)
 		}

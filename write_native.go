@@ -21,10 +21,10 @@ const recordSize = 16 << 10
 // n is not negative; otherwise the transport cannot go on. The caller has the
 // right to write.
 func (e *engine) write(ctx context.Context, p []byte, rest int) (n int, err error) {
-	if e.socket != nil {
+	if e.plain {
 		// Nearly always the system takes everything at once, and neither a
 		// deadline nor a watch is needed.
-		n, err = e.socket.writeNow(p)
+		n, err = e.writeSocket(p)
 		e.tally.wrote(n)
 		if err != nil {
 			return broken, err
@@ -84,7 +84,7 @@ var vectors = sync.Pool{New: func() any { return &vector{} }}
 // to wait for the peer.
 func (e *engine) writeBlocking(ctx context.Context, p []byte, v *vector) (n int, err error) {
 	n, err = e.writeBefore(ctx, p, v)
-	if n != broken && (e.socket != nil || !e.exact) {
+	if n != broken && (e.plain || !e.exact) {
 		// Over TLS, wrapped or not, reading may have to write, to answer a key
 		// update (RFC 8446 §4.6.3), and what is left of a deadline would break
 		// the connection then. On a socket the next write would meet it.
