@@ -32,21 +32,22 @@ func (c *Conn) addresses() *addresses {
 }
 
 func (c *Conn) ask() *addresses {
-	local, _ := syscall.Getsockname(c.fd)
+	local, _ := syscall.Getsockname(int(c.fd))
 	if c.peer.IsValid() {
-		return &addresses{address(local), net.TCPAddrFromAddrPort(c.peer)}
+		return &addresses{address(local), net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.peer, c.port))}
 	}
-	remote, _ := syscall.Getpeername(c.fd)
+	remote, _ := syscall.Getpeername(int(c.fd))
 	return &addresses{address(local), address(remote)}
 }
 
 // peerOf returns the other end of a TCP socket.
-func peerOf(fd int) (peer netip.AddrPort) {
+func peerOf(fd int) (peer netip.Addr, port uint16) {
 	remote, _ := syscall.Getpeername(fd)
 	if a, ok := address(remote).(*net.TCPAddr); ok {
-		peer = a.AddrPort()
+		p := a.AddrPort()
+		peer, port = p.Addr(), p.Port()
 	}
-	return peer
+	return peer, port
 }
 
 // address returns nil for what is no address of a stream.

@@ -13,21 +13,21 @@ import (
 // A Conn is a socket that a loop looks after. Its methods are those of a
 // net.Conn, and are as safe for concurrent use.
 type Conn struct {
-	fd      int
-	id      uint32 // its place in the table of the loop
-	serial  int32  // tells it from others that had that place
-	loop    *loop
+	fd      int32
+	id      uint32       // its place in the table of the loop
+	serial  int32        // tells it from others that had that place
 	users   atomic.Int32 // who is in a system call with fd; closed, if it is to be closed
+	loop    *loop
 	in, out gate
-	hungUp  atomic.Bool // the peer has: there is an end to be read
-	divided atomic.Bool // what is to be read, by something sent out of band
-	tcp     bool
 
 	handler atomic.Pointer[Handler]
-	turn    atomic.Int32 // resting, running, or to be run once more
-	distant atomic.Int32 // how many more times the handler runs on a goroutine
+	turn    atomic.Int32  // resting, running, or to be run once more
+	distant atomic.Int32  // how many more times the handler runs on a goroutine
+	events  atomic.Uint32 // those of noted that have come: what they say lasts
 
-	peer netip.AddrPort            // remote, which the system forgets after a reset
+	tcp  bool
+	port uint16                    // with peer
+	peer netip.Addr                // remote, which the system forgets after a reset
 	ends atomic.Pointer[addresses] // since it was closed
 }
 
@@ -53,9 +53,9 @@ func Adopt(raw syscall.RawConn) (*Conn, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	c := &Conn{fd: fd, tcp: tcp}
+	c := &Conn{fd: int32(fd), tcp: tcp}
 	if tcp {
-		c.peer = peerOf(fd)
+		c.peer, c.port = peerOf(fd)
 	}
 	if err := enlist(c); err != nil {
 		syscall.Close(fd)
@@ -84,7 +84,7 @@ func (c *Conn) enter() error {
 func (c *Conn) leave() {
 	if c.users.Add(-1) == closed && c.users.CompareAndSwap(closed, gone) {
 		c.loop.dismiss(c)
-		syscall.Close(c.fd)
+		syscall.Close(int(c.fd))
 	}
 }
 
@@ -114,12 +114,12 @@ func (c *Conn) Close() error {
 
 // HungUp reports whether the peer has hung up or shut down its side. If so there is
 // an end to be read, behind what has come before.
-func (c *Conn) HungUp() bool { return c.hungUp.Load() }
+func (c *Conn) HungUp() bool { return c.events.Load()&hangUp != 0 }
 
 // Streams reports whether a read that returns less than it was asked for has taken
 // all that there was. A Unix socket stops where something else than bytes was sent,
 // any other where something was sent out of band.
-func (c *Conn) Streams() bool { return c.tcp && !c.divided.Load() }
+func (c *Conn) Streams() bool { return c.tcp && c.events.Load()&urgent == 0 }
 
 // Read implements net.Conn.
 func (c *Conn) Read(p []byte) (n int, err error) {
@@ -155,7 +155,7 @@ func (c *Conn) CloseWrite() error {
 		return err
 	}
 	defer c.leave()
-	return os.NewSyscallError("shutdown", syscall.Shutdown(c.fd, syscall.SHUT_WR))
+	return os.NewSyscallError("shutdown", syscall.Shutdown(int(c.fd), syscall.SHUT_WR))
 }
 
 // SetDeadline implements net.Conn.
@@ -199,11 +199,11 @@ func (c *Conn) await(g *gate, try func(fd uintptr) bool) error {
 		if err := c.enter(); err != nil {
 			return err
 		}
-		if g.passed.Load() {
+		if g.is(passed) {
 			c.leave()
 			return os.ErrDeadlineExceeded
 		}
-		g.ready.Store(false) // first: an edge during try is not to be missed
+		g.set(ready, false) // first: an edge during try is not to be missed
 		done := try(uintptr(c.fd))
 		c.leave()
 		if done {

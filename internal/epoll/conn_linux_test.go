@@ -168,7 +168,7 @@ func TestDeadlines(t *testing.T) {
 				waits = async(way.do)
 				blocked(t, way.gate, 1)
 				way.gate.expire() // as the timer of one that was cleared may
-				if way.gate.passed.Load() {
+				if way.gate.is(passed) {
 					t.Errorf("%s: a deadline that was cleared has passed", way.name)
 				}
 				wantError(t, way.name, c.SetDeadline(time.Unix(1, 0)), nil)
@@ -223,7 +223,7 @@ func TestConcurrentReads(t *testing.T) {
 func TestWriteBuffers(t *testing.T) {
 	onEach(t, func(t *testing.T, c *Conn, far net.Conn) {
 		long := bytes.Repeat([]byte("0123456789"), 200_000)
-		syscall.SetsockoptInt(c.fd, syscall.SOL_SOCKET, syscall.SO_SNDBUF, 64<<10) // so that it does not fit
+		syscall.SetsockoptInt(int(c.fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 64<<10) // so that it does not fit
 		far.(interface{ SetReadBuffer(int) error }).SetReadBuffer(64 << 10)
 		for _, parts := range [][]string{
 			{},

@@ -8,12 +8,29 @@ import (
 
 // A gate is where goroutines wait for one direction of a socket.
 type gate struct {
-	ready   atomic.Bool // an event has come since it was tried last
-	passed  atomic.Bool // the deadline has
-	closed  atomic.Bool
+	state   atomic.Uint32 // what is
 	waiting atomic.Int32
 	mu      sync.Mutex
 	more    *waitingRoom // made when somebody waits
+}
+
+// What can be the case at a gate.
+const (
+	ready  = 1 << iota // an event has come since it was tried last
+	passed             // the deadline has
+	shut               // the socket is closed
+)
+
+// is reports whether any of these is the case.
+func (g *gate) is(any uint32) bool { return g.state.Load()&any != 0 }
+
+// set makes it the case, or not.
+func (g *gate) set(what uint32, on bool) {
+	if on {
+		g.state.Or(what)
+	} else {
+		g.state.And(^what)
+	}
 }
 
 // A waitingRoom is what a gate needs that few need at any time.
@@ -39,7 +56,7 @@ func (g *gate) wait() {
 	defer g.mu.Unlock()
 	room := g.room()
 	g.waiting.Add(1) // first: whoever changes something looks here after that
-	for !g.ready.Load() && !g.passed.Load() && !g.closed.Load() {
+	for !g.is(ready | passed | shut) {
 		room.cond.Wait()
 	}
 	g.waiting.Add(-1)
@@ -55,13 +72,13 @@ func (g *gate) wake() {
 
 // open says that there was an event.
 func (g *gate) open() {
-	g.ready.Store(true)
+	g.set(ready, true)
 	g.wake()
 }
 
 // shut says that the socket is closed.
 func (g *gate) shut() {
-	g.closed.Store(true)
+	g.set(shut, true)
 	g.mu.Lock()
 	if g.more != nil && g.more.timer != nil {
 		g.more.timer.Stop()
@@ -71,22 +88,22 @@ func (g *gate) shut() {
 }
 
 // setDeadline reports whether it has passed.
-func (g *gate) setDeadline(at time.Time) (passed bool) {
+func (g *gate) setDeadline(at time.Time) (over bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	left := time.Until(at)
-	passed = !at.IsZero() && left <= 0
-	if g.closed.Load() { // since who calls has looked
-		return passed
+	over = !at.IsZero() && left <= 0
+	if g.is(shut) { // since who calls has looked
+		return over
 	}
-	if g.more == nil && (at.IsZero() || passed) {
-		g.passed.Store(passed)
-		return passed
+	if g.more == nil && (at.IsZero() || over) {
+		g.set(passed, over)
+		return over
 	}
 	room := g.room()
 	room.at = at
 	switch {
-	case at.IsZero() || passed:
+	case at.IsZero() || over:
 		if room.timer != nil {
 			room.timer.Stop()
 		}
@@ -95,11 +112,11 @@ func (g *gate) setDeadline(at time.Time) (passed bool) {
 	default:
 		room.timer.Reset(left)
 	}
-	g.passed.Store(passed)
-	if passed {
+	g.set(passed, over)
+	if over {
 		room.cond.Broadcast()
 	}
-	return passed
+	return over
 }
 
 // expire runs when the deadline, or one that was moved since, has passed.
@@ -107,7 +124,7 @@ func (g *gate) expire() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if at := g.more.at; !at.IsZero() && time.Until(at) <= 0 {
-		g.passed.Store(true)
+		g.set(passed, true)
 		g.more.cond.Broadcast()
 	}
 }

@@ -52,6 +52,7 @@ const (
 	writable = syscall.EPOLLOUT | syscall.EPOLLHUP | syscall.EPOLLERR
 	hangUp   = syscall.EPOLLRDHUP | syscall.EPOLLHUP | syscall.EPOLLERR
 	urgent   = syscall.EPOLLPRI
+	noted    = hangUp | urgent
 	// watched are those that a socket is looked after for.
 	watched = readable | writable | urgent | edge
 	// edge is EPOLLET, which package syscall has as a negative number.
@@ -133,7 +134,7 @@ func (l *loop) enlist(c *Conn) error {
 	// Not the descriptor: that, and the id, may be another socket's by the time an
 	// event is looked at.
 	ev := syscall.EpollEvent{Events: watched, Fd: int32(c.id), Pad: c.serial}
-	if err := syscall.EpollCtl(l.fd, syscall.EPOLL_CTL_ADD, c.fd, &ev); err != nil {
+	if err := syscall.EpollCtl(l.fd, syscall.EPOLL_CTL_ADD, int(c.fd), &ev); err != nil {
 		l.remove(c)
 		return os.NewSyscallError("epoll_ctl", err)
 	}
@@ -147,7 +148,7 @@ func (l *loop) dismiss(c *Conn) {
 	defer loops.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	syscall.EpollCtl(l.fd, syscall.EPOLL_CTL_DEL, c.fd, &syscall.EpollEvent{})
+	syscall.EpollCtl(l.fd, syscall.EPOLL_CTL_DEL, int(c.fd), &syscall.EpollEvent{})
 	l.remove(c)
 	if l.count > 0 {
 		return
@@ -187,11 +188,8 @@ func (l *loop) run() {
 // the loop any more.
 func (l *loop) serve(h happening) bool {
 	c := h.c
-	if h.events&hangUp != 0 {
-		c.hungUp.Store(true)
-	}
-	if h.events&urgent != 0 {
-		c.divided.Store(true)
+	if h.events&noted != 0 {
+		c.events.Or(h.events & noted)
 	}
 	if h.events&writable != 0 {
 		c.out.open()

@@ -54,7 +54,7 @@ func TestEventOfAnother(t *testing.T) {
 		near, far := tcpPair(t)
 		raw, _ := near.(*net.TCPConn).SyscallConn()
 		c := &Conn{}
-		raw.Control(func(fd uintptr) { c.fd = int(fd) })
+		raw.Control(func(fd uintptr) { c.fd = int32(fd) })
 		if err := l.enlist(c); err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +64,7 @@ func TestEventOfAnother(t *testing.T) {
 	far.Close()
 	raw, _ := l.file.SyscallConn()
 	raw.Read(func(uintptr) bool { return l.poll() && l.events[0].Events&syscall.EPOLLRDHUP != 0 })
-	syscall.EpollCtl(l.fd, syscall.EPOLL_CTL_DEL, before.fd, nil)
+	syscall.EpollCtl(l.fd, syscall.EPOLL_CTL_DEL, int(before.fd), nil)
 	l.mu.Lock()
 	l.remove(before)
 	l.mu.Unlock()
