@@ -33,7 +33,7 @@ const (
 // anybody has received in the meantime. So receiving costs an atomic or two.
 type attention struct {
 	state atomic.Int32  // of the alarm: unset, set or polling
-	seen  atomic.Uint64 // how many receives there were when it was set
+	seen  atomic.Uint32 // how many receives there were when it was set
 }
 
 const (

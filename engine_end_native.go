@@ -50,8 +50,9 @@ func (e *engine) finish(unclean error) (first bool) {
 		counted = e.tally.finish(e.end.Load()) // first, so that whoever sees the end sees it counted
 	}
 	first = e.reach(finished)
-	if first {
-		e.unclean = unclean
+	if first && unclean != nil {
+		why := unclean // so that only this one is on the heap
+		e.unclean = &why
 	}
 	onEnd := e.onEnd
 	e.mu.Unlock()
@@ -61,7 +62,9 @@ func (e *engine) finish(unclean error) (first bool) {
 
 	e.clock.stop()
 	e.readWatch.release()
-	e.writeWatch.release()
+	if b := e.blockage.Load(); b != nil {
+		b.watch.release()
+	}
 	e.nudge()
 	if q := e.queue.Load(); q != nil {
 		q.leaveGroups()
@@ -116,7 +119,7 @@ func (e *engine) settled() error {
 	if e.unclean == nil || !e.end.Load().local() {
 		return nil
 	}
-	return fmt.Errorf("wschannel: close not completed: %w", e.unclean)
+	return fmt.Errorf("wschannel: close not completed: %w", *e.unclean)
 }
 
 // deafen drops what was not received.

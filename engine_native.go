@@ -35,13 +35,13 @@ import (
 type engine struct {
 	link     atomic.Pointer[link]
 	raw      syscall.RawConn // of the link, if that is a plain socket; changes with it
-	protocol string
+	protocol *string         // nil for none
 	set      *settings
 	born     time.Duration // since epoch
 
 	// The end of the channel: see engine_end_native.go.
 	lifetime
-	unclean error
+	unclean *error                     // why a local close was not completed in good order, if so
 	onEnd   func(lastStep, traffic)    // called once for each, nil for nobody
 	end     atomic.Pointer[CloseError] // set when it is decided
 
@@ -69,11 +69,9 @@ type engine struct {
 	message    right
 	frame      right
 	outbox     outbox
-	flushes    func() // flush, once that was needed
-	writeWatch watch
-	unsent     atomic.Int64
-	writeError atomic.Pointer[error] // why writing failed, while salvaging
-	moved      atomic.Int64          // when a write that had been blocked went on, in ns since born
+	flushes    func()                   // flush, once that was needed
+	blockage   atomic.Pointer[blockage] // nil before a write may have had to wait
+	writeError atomic.Pointer[error]    // why writing failed, while salvaging
 
 	control   control
 	keepalive keepalive
@@ -114,7 +112,10 @@ func newChannel(rwc io.ReadWriteCloser, server bool, protocol string, set settin
 	e.link.Store(l)
 	e.exact = isExact(l.transport)
 	e.server = server
-	e.protocol = protocol
+	if protocol != "" {
+		agreed := protocol // so that none is not on the heap
+		e.protocol = &agreed
+	}
 	e.set = set.shared()
 	e.born = time.Since(epoch)
 	e.raw = rawSocket(l.transport)
@@ -198,10 +199,23 @@ var epoch = time.Now()
 // now returns the time since the channel was made, in nanoseconds.
 func (e *engine) now() int64 { return int64(time.Since(epoch) - e.born) }
 
-func (e *engine) agreed() string        { return e.protocol }
 func (e *engine) over() <-chan struct{} { return e.when(finished) }
 func (e *engine) outcome() *CloseError  { return e.end.Load() }
-func (e *engine) buffered() int         { return int(e.unsent.Load()) + e.outbox.waiting() }
+
+func (e *engine) agreed() string {
+	if e.protocol == nil {
+		return ""
+	}
+	return *e.protocol
+}
+
+func (e *engine) buffered() int {
+	n := e.outbox.waiting()
+	if b := e.blockage.Load(); b != nil {
+		n += int(b.unsent.Load())
+	}
+	return n
+}
 
 // obtain waits for a right. It returns false if ctx was done, or the channel had
 // come to that phase, before.

@@ -91,7 +91,7 @@ func TestHandlerContextIsNotWatched(t *testing.T) {
 		p.expect(pingFrame, "\x00\x00\x00\x00\x00\x00\x00\x01")
 		sent := async(func() error { return c.SendText(ctx, strings.Repeat("long", 25_000)) })
 		synctest.Wait()
-		if c.engine.readWatch.last != nil || c.engine.writeWatch.last != nil {
+		if c.engine.readWatch.last != nil || c.engine.blockage.Load().watch.last != nil {
 			t.Error("the ctx is watched")
 		}
 		if ctx.(*handlerContext).cancelled.Load() != nil {

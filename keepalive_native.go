@@ -27,7 +27,11 @@ func (e *engine) checkAlive() {
 	waits := e.inRead.Load()
 	waitedSince := waits && k.waited
 	k.waited = waits
-	if k.pinged == 0 || max(heard, e.moved.Load()) >= k.pinged {
+	alive := heard
+	if b := e.blockage.Load(); b != nil {
+		alive = max(heard, b.moved.Load())
+	}
+	if k.pinged == 0 || alive >= k.pinged {
 		k.pinged = 0
 		if silence := now - heard; silence < interval {
 			e.remind(aliveAlarm, time.Duration(interval-silence))

@@ -33,7 +33,7 @@ func (r *reception) leave() { r.state.Add(oneReceive + minus(oneThere)) }
 
 // anybody reports whether a receiver is there, receives how many have left.
 func (r *reception) anybody() bool    { return r.state.Load()%oneReceive >= oneThere }
-func (r *reception) receives() uint64 { return r.state.Load() / oneReceive }
+func (r *reception) receives() uint32 { return uint32(r.state.Load() / oneReceive) }
 
 // begin is claim, enter and try, if all of them are possible; end takes it back.
 func (r *reception) begin() bool {

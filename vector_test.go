@@ -35,7 +35,10 @@ func TestWithdrawnLongMessageLeavesTheOthers(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	sent := async(func() error { return server.SendText(ctx, strings.Repeat("x", vectorFrom+1)) })
-	eventually(t, "the long message waits", func() bool { return e.unsent.Load() > vectorFrom })
+	eventually(t, "the long message waits", func() bool {
+		b := e.blockage.Load()
+		return b != nil && b.unsent.Load() > vectorFrom
+	})
 	cancel()
 	if err := within(t, "Send", sent); err != context.Canceled {
 		t.Errorf("Send: %v", err)

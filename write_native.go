@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,19 +34,40 @@ func (e *engine) write(ctx context.Context, p []byte, rest int) (n int, err erro
 			return n, nil
 		}
 	}
-	e.unsent.Store(int64(len(p) + rest))
-	defer e.unsent.Store(0)
+	b := e.mayBlock()
+	b.unsent.Store(int64(len(p) + rest))
+	defer b.unsent.Store(0)
 	for !e.exact && len(p) > recordSize {
 		m, err := e.writeBlocking(ctx, p[:recordSize], nil)
 		if err != nil {
 			return sum(n, m), err
 		}
-		e.unsent.Add(-recordSize)
+		b.unsent.Add(-recordSize)
 		n += m
 		p = p[recordSize:]
 	}
 	m, err := e.writeBlocking(ctx, p, nil)
 	return sum(n, m), err
+}
+
+// A blockage is what is known of writes that may have to wait for the peer.
+type blockage struct {
+	watch  watch
+	unsent atomic.Int64 // bytes of the one under way
+	moved  atomic.Int64 // when one that had been blocked went on, in ns since the channel was made
+}
+
+// mayBlock returns the blockage. The caller has the right to write.
+func (e *engine) mayBlock() *blockage {
+	b := e.blockage.Load()
+	if b == nil {
+		b = &blockage{}
+		e.blockage.Store(b)
+		if e.is(finished) { // whoever finishes it may have seen none
+			b.watch.release()
+		}
+	}
+	return b
 }
 
 // broken stands for the number of bytes that have left a transport which cannot
@@ -62,8 +84,9 @@ func sum(n, m int) int {
 
 // writeVector is write for a header and a payload that is not copied.
 func (e *engine) writeVector(ctx context.Context, head, payload []byte) (n int, err error) {
-	e.unsent.Store(int64(len(head) + len(payload)))
-	defer e.unsent.Store(0)
+	b := e.mayBlock()
+	b.unsent.Store(int64(len(head) + len(payload)))
+	defer b.unsent.Store(0)
 	v := vectors.Get().(*vector)
 	defer vectors.Put(v)
 	v.both = [...][]byte{head, payload}
@@ -98,8 +121,9 @@ func (e *engine) writeBlocking(ctx context.Context, p []byte, v *vector) (n int,
 
 // writeBefore is writeBlocking, and may leave a deadline behind.
 func (e *engine) writeBefore(ctx context.Context, p []byte, v *vector) (left int, err error) {
-	e.writeWatch.begin(e, ctx)
-	defer e.writeWatch.end()
+	b := e.mayBlock()
+	b.watch.begin(e, ctx)
+	defer b.watch.end()
 	timeout := e.set.writeTimeout
 	window := timeout
 	if e.exact {
@@ -126,14 +150,14 @@ func (e *engine) writeBefore(ctx context.Context, p []byte, v *vector) (left int
 		left += n
 		e.tally.wrote(n)
 		if now.Sub(began) > blockedWrite && n > 0 {
-			e.moved.Store(e.now())
+			b.moved.Store(e.now())
 		}
 		if err == nil {
 			return left, nil
 		}
 		if n > 0 {
 			progress = now
-			e.unsent.Add(-int64(n))
+			b.unsent.Add(-int64(n))
 		}
 		switch {
 		case !isTimeout(err):
