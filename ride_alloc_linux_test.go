@@ -3,6 +3,7 @@
 package wschannel
 
 import (
+	"context"
 	"fmt"
 	"testing"
 )
@@ -33,4 +34,16 @@ func TestAllocRide(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A channel that a loop looks after has no goroutine either. The connection that it
+// was made of is still held by this test, though it is closed.
+func TestAllocIdleListener(t *testing.T) {
+	idleBudget(t, 1650, func(ctx context.Context, c *Channel) {
+		c.ListenView(func(v View) {
+			if err := c.Send(ctx, Message(v)); err != nil {
+				t.Error(err)
+			}
+		}, nil)
+	})
 }
