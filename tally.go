@@ -15,6 +15,7 @@ type register struct {
 	in, out          flow
 	dropped, refused atomic.Int64
 	over             atomic.Bool
+	turn             uint32 // the last walk that has come to it, with counters.mu
 	next, prev       *tally // the open ones, with counters.mu
 }
 
@@ -40,6 +41,7 @@ func newTally(e *engine, c *Counters) *tally {
 	defer c.mu.Unlock()
 	c.total.Open++
 	c.total.Opened++
+	c.walk.opened(t)
 	if t.next = c.open; t.next != nil {
 		t.next.prev = t
 	}
@@ -108,6 +110,7 @@ func (t *tally) finish(end *CloseError) traffic {
 		c.total.Ended = make(map[status.Code]int64)
 	}
 	c.total.Ended[end.Code]++
+	c.walk.ended(t, sum)
 	if t.next != nil {
 		t.next.prev = t.prev
 	}
