@@ -84,8 +84,9 @@ type Server struct {
 	//
 	// The context of a record has the values of the request's or of Upgrade's,
 	// and the attribute err is the error itself, such as a *[HandshakeError]. A
-	// panic in the Logger's handler is written to standard error, and harms
-	// nothing else. Default: slog.Default.
+	// panic in the Logger's handler, or runtime.Goexit, is written to standard
+	// error, and harms nothing else: the handler is called on a goroutine of its
+	// own, and waited for. Default: slog.Default.
 	Logger *slog.Logger
 
 	mu       sync.Mutex

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -56,66 +57,78 @@ func TestServerMaxChannelsAndPeersThatStay(t *testing.T) {
 	}
 }
 
-// bomb is a slog.Handler that panics at records with a message.
+// bomb is a slog.Handler that goes off at records with a message.
 type bomb struct {
 	slog.Handler
-	at string
+	at     string
+	goesTo func()
 }
 
 func (b bomb) Handle(ctx context.Context, r slog.Record) error {
 	if strings.HasSuffix(r.Message, b.at) {
-		panic("bomb at " + b.at)
+		b.goesTo()
 	}
 	return b.Handler.Handle(ctx, r)
 }
 
 func (b bomb) Enabled(context.Context, slog.Level) bool {
 	if b.at == "Enabled" {
-		panic("bomb at Enabled")
+		b.goesTo()
 	}
 	return true
 }
 
-// A Logger that panics harms no channel: it is told where nothing can panic.
-func TestServerLoggerThatPanics(t *testing.T) {
-	for _, at := range []string{"Enabled", "handshake refused", "channel opened", "channel closed", "panic in a handler"} {
-		t.Run(at, func(t *testing.T) {
-			told := standardError(t, func() {
-				synctest.Test(t, func(t *testing.T) {
-					handlers := 0
-					s := &wschannel.Server{
-						Handler: func(ctx context.Context, c *wschannel.Channel) {
-							if handlers++; handlers == 2 {
-								panic("in the handler")
-							}
-							echo(ctx, c)
-						},
-						Logger: slog.New(bomb{slog.DiscardHandler, at}),
-					}
-					foreign := sampleHTTPRequest()
-					foreign.Header.Set("Origin", "https://evil.example")
-					if c, resp := visit(t, s, foreign); c != nil || resp.StatusCode != http.StatusForbidden {
-						t.Errorf("from elsewhere: %v, %v", c, resp)
-					}
-					first, _ := visit(t, s, sampleHTTPRequest())
-					checkEcho(t, first)
-					second, _ := visit(t, s, sampleHTTPRequest())
-					if _, err := second.Receive(t.Context()); second.CloseCode() != 1011 {
-						t.Errorf("the handler panicked: %v", err)
-					}
-					if err := first.Close(); err != nil {
-						t.Errorf("Close: %v", err)
-					}
-					synctest.Wait()
-					if err := s.Shutdown(t.Context()); err != nil {
-						t.Errorf("Shutdown: %v", err)
-					}
+// A Logger that panics, or ends its goroutine, harms no channel: it is told where
+// nothing can go wrong.
+func TestServerLoggerThatFails(t *testing.T) {
+	for _, how := range []struct {
+		told string
+		bang func()
+	}{
+		{"panic in Server.Logger: bomb", func() { panic("bomb") }},
+		{"runtime.Goexit in Server.Logger", runtime.Goexit},
+	} {
+		for _, at := range []string{"Enabled", "handshake refused", "channel opened", "channel closed", "panic in a handler"} {
+			t.Run(how.told+" at "+at, func(t *testing.T) {
+				told := standardError(t, func() {
+					synctest.Test(t, func(t *testing.T) { failingLogger(t, bomb{slog.DiscardHandler, at, how.bang}) })
 				})
+				if !strings.Contains(told, "wschannel: "+how.told+"\n") || !strings.Contains(told, "server_hostile_test.go") {
+					t.Errorf("standard error got %.2000q", told)
+				}
 			})
-			if !strings.Contains(told, "wschannel: panic in Server.Logger: bomb at "+at) || !strings.Contains(told, "server_hostile_test.go") {
-				t.Errorf("standard error got %.2000q", told)
+		}
+	}
+}
+
+func failingLogger(t *testing.T, b bomb) {
+	handlers := 0
+	s := &wschannel.Server{
+		Handler: func(ctx context.Context, c *wschannel.Channel) {
+			if handlers++; handlers == 2 {
+				panic("in the handler")
 			}
-		})
+			echo(ctx, c)
+		},
+		Logger: slog.New(b),
+	}
+	foreign := sampleHTTPRequest()
+	foreign.Header.Set("Origin", "https://evil.example")
+	if c, resp := visit(t, s, foreign); c != nil || resp.StatusCode != http.StatusForbidden {
+		t.Errorf("from elsewhere: %v, %v", c, resp)
+	}
+	first, _ := visit(t, s, sampleHTTPRequest())
+	checkEcho(t, first)
+	second, _ := visit(t, s, sampleHTTPRequest())
+	if _, err := second.Receive(t.Context()); second.CloseCode() != 1011 {
+		t.Errorf("the handler panicked: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	synctest.Wait()
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Errorf("Shutdown: %v", err)
 	}
 }
 

@@ -20,25 +20,43 @@ func (s *Server) logger() *slog.Logger {
 	return slog.Default()
 }
 
-// log has a record handled. It is called where a panic would end the program, or
-// leave a channel half made or half ended: the user's code may not do that here.
+// log has a record handled.
 func (s *Server) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
-	defer func() {
-		if v := recover(); v != nil {
-			fmt.Fprintf(os.Stderr, "wschannel: panic in Server.Logger: %v\n%s", v, debug.Stack())
-		}
-	}()
-	s.logger().LogAttrs(ctx, level, "wschannel: "+message, attrs...)
+	failure := apart(func() { s.logger().LogAttrs(ctx, level, "wschannel: "+message, attrs...) })
+	if failure != "" {
+		fmt.Fprintf(os.Stderr, "wschannel: %s\n", failure)
+	}
 }
 
-// isLogged reports whether records of that level are wanted.
+// isLogged reports whether records of that level are wanted: if the user's code
+// fails to say, log will tell.
 func (s *Server) isLogged(ctx context.Context, level slog.Level) (wanted bool) {
-	defer func() {
-		if recover() != nil {
-			wanted = true // so that log tells
-		}
+	if apart(func() { wanted = s.logger().Enabled(ctx, level) }) != "" {
+		return true
+	}
+	return wanted
+}
+
+// apart calls the user's code for the log, on a goroutine of its own: a panic in it
+// would end the program, or leave a channel half made or half ended, and nothing
+// stops a runtime.Goexit. It returns how f has failed, if so.
+func apart(f func()) (failure string) {
+	returned := false
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			if v := recover(); v != nil {
+				failure = fmt.Sprintf("panic in Server.Logger: %v\n%s", v, debug.Stack())
+			} else if !returned {
+				failure = fmt.Sprintf("runtime.Goexit in Server.Logger\n%s", debug.Stack())
+			}
+		}()
+		f()
+		returned = true
 	}()
-	return s.logger().Enabled(ctx, level)
+	<-done
+	return failure
 }
 
 // refusals bounds how many refused handshakes are logged.
