@@ -38,6 +38,8 @@ type attack struct {
 	// Of channels that are closed by peers at will nothing is asked.
 	peerSees []string
 	ends     []string
+	atLeast  string // what one peer at least must see
+	room     bool   // after it, peers that are not hostile must get in
 
 	run func(p *peer) string // returns how it ended
 }
@@ -128,7 +130,7 @@ func (b *bout) connect(n int) (*peer, error) {
 	switch {
 	case b.bare && b.set == hastily && b.toTLS:
 		addr = at.TLSHasty
-	case b.bare && b.set == hastily:
+	case b.bare && (b.set == hastily || b.set == busy):
 		addr = at.PlainHasty
 	case secure:
 		addr = at.TLS
@@ -137,13 +139,20 @@ func (b *bout) connect(n int) (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(b.services) > 0 {
-		p.path = "/" + b.setting() + "/" + b.services[n%len(b.services)]
-		if b.deflate || n/len(b.services)%2 == 1 {
-			p.path = "/z" + p.path
-		}
-	}
+	p.path = b.path(n)
 	return p, nil
+}
+
+// path returns where the n-th hostile client goes.
+func (b *bout) path(n int) string {
+	if len(b.services) == 0 {
+		return ""
+	}
+	path := "/" + b.setting() + "/" + b.services[n%len(b.services)]
+	if b.deflate || n/len(b.services)%2 == 1 {
+		path = "/z" + path
+	}
+	return path
 }
 
 // lure has clients connect to hostile servers.
@@ -270,6 +279,9 @@ func (b *bout) judge(r *result, first, before, peak, after Stats) {
 	}
 	if more := b.left(first, after); more > 0 {
 		complain("%d KiB in use after it, %d more than are allowed", r.left>>10, more>>10)
+	}
+	if b.atLeast != "" && r.seen[b.atLeast] == 0 {
+		complain("it ended for no peer with %q", b.atLeast)
 	}
 	total := 0
 	for end, times := range r.seen {

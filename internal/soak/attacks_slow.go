@@ -181,8 +181,8 @@ var slow = []attack{
 		},
 	},
 	{
-		name: "never reads, is pushed and published to", server: true,
-		services: []string{"push", "broadcast"}, set: hastily, unread: true, peers: 100, memory: 128,
+		name: "never reads, is pushed to", server: true,
+		services: []string{"push"}, set: hastily, unread: true, peers: 100, memory: 128,
 		peerSees: []string{"cut"}, ends: []string{"1006 timeout"},
 		run: (*peer).unread,
 	},

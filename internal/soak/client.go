@@ -24,7 +24,8 @@ type Latency struct {
 	Failed   string // why a channel is not healthy any more
 }
 
-// healthy are channels that send little and measure how soon it comes back.
+// healthy are channels that send little and measure how soon it comes back, and
+// members of a group that must get all.
 type healthy struct {
 	mu     sync.Mutex
 	times  []time.Duration
@@ -55,6 +56,9 @@ func (h *healthy) echo(url string) error {
 		return err
 	}
 	defer c.CloseNow()
+	if path.Base(url) == "broadcast" {
+		return follow(c)
+	}
 	for n := 0; ; n++ {
 		time.Sleep(every)
 		turn := h.now()

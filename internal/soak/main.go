@@ -89,7 +89,7 @@ func (s *soak) start() error {
 		return err
 	}
 	urls := fmt.Sprintf("ws://%[1]s/z/well/receive wss://%[2]s/z/well/receive", s.at.Plain, s.at.TLS)
-	for _, service := range echoes {
+	for _, service := range append([]string{"broadcast"}, echoes...) {
 		urls += fmt.Sprintf(" ws://%s/well/%s wss://%s/well/%s", s.at.Plain, service, s.at.TLS, service)
 	}
 	var ok bool
@@ -107,7 +107,7 @@ func (s *soak) end() {
 // groups returns the attacks to be made in each round, in groups that are made at
 // once: in the short form those on a server and on clients.
 func (s *soak) groups(only string) (all [][]bout) {
-	for _, a := range slices.Concat(slow, fast) {
+	for _, a := range slices.Concat(slow, many, fast) {
 		var group []bout
 		for _, b := range []bout{
 			{attack: &a, victim: s.server},
@@ -226,6 +226,9 @@ func (s *soak) attack(group []bout) ([]*result, error) {
 		}
 		b.judge(results[i], s.first[b.victim], before[i], peak, after)
 		results[i].compare(s.calm, during)
+		if b.room {
+			results[i].wrong = append(results[i].wrong, b.getIn()...)
+		}
 	}
 	return results, nil
 }

@@ -18,7 +18,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wschannel/wschannel"
@@ -31,6 +31,8 @@ const (
 	fragmentLimit = 10_000
 	maxHeader     = 64 << 10               // of a request
 	hasty         = 500 * time.Millisecond // every time-out, where one is to be seen
+	maxChannels   = 10                     // where there is a limit
+	maxHandshakes = 5
 )
 
 // Addresses are where the server under attack listens.
@@ -46,6 +48,8 @@ const (
 	patient = "patient" // the same, for the hostile
 	closely = "closely" // a short CloseTimeout
 	hastily = "hastily" // every time-out is short
+	full    = "full"    // maxChannels, and a short CloseTimeout
+	busy    = "busy"    // maxHandshakes, of which each takes as long as hasty
 )
 
 func options(set string) wschannel.Options {
@@ -54,8 +58,10 @@ func options(set string) wschannel.Options {
 	case hastily:
 		o.WriteTimeout, o.PingInterval, o.PingTimeout = hasty, hasty, hasty
 		fallthrough
-	case closely:
+	case closely, full:
 		o.CloseTimeout = hasty
+	case well:
+		o.SendQueue = 16 << 20 // what a group publishes in ten seconds
 	}
 	return o
 }
@@ -83,24 +89,12 @@ func serve() error {
 	mux := http.NewServeMux()
 	members := &members{}
 	go members.publish()
-	for _, set := range []string{well, patient, closely, hastily} {
+	for _, set := range []string{well, patient, closely, hastily, full, busy} {
 		for name, handler := range services(members) {
 			for prefix, compression := range map[string]wschannel.CompressionMode{
 				"": wschannel.CompressionOff, "/z": wschannel.CompressionContext,
 			} {
-				s := &wschannel.Server{
-					Handler: func(ctx context.Context, c *wschannel.Channel) {
-						if set != well {
-							context.AfterFunc(ctx, func() { g.ended(howEnded(c.Err())) })
-						}
-						handler(ctx, c)
-					},
-					AcceptOptions: wschannel.AcceptOptions{
-						Options:     options(set),
-						Compression: wschannel.Compression{Mode: compression},
-					},
-				}
-				mux.Handle(prefix+"/"+set+"/"+name, s)
+				mux.Handle(prefix+"/"+set+"/"+name, newServer(g, set, handler, compression))
 			}
 		}
 	}
@@ -137,6 +131,44 @@ func serve() error {
 	}
 	obey(g, map[string]func(string) any{"where": func(string) any { return at }})
 	return nil
+}
+
+// newServer returns the server of one path. A limit of it that is passed is told as
+// the end of a channel, which no attack may lead to.
+func newServer(g *gauge, set string, handler func(context.Context, *wschannel.Channel), z wschannel.CompressionMode) *wschannel.Server {
+	counters := new(wschannel.Counters)
+	s := &wschannel.Server{
+		Handler: func(ctx context.Context, c *wschannel.Channel) {
+			if set == full && counters.Snapshot().Open > maxChannels {
+				g.ended("beyond MaxChannels")
+			}
+			if set != well {
+				context.AfterFunc(ctx, func() { g.ended(howEnded(c.Err())) })
+			}
+			handler(ctx, c)
+		},
+		AcceptOptions: wschannel.AcceptOptions{
+			Options:     options(set),
+			Compression: wschannel.Compression{Mode: z},
+		},
+	}
+	s.AcceptOptions.Counters = counters
+	switch set {
+	case full:
+		s.MaxChannels = maxChannels
+	case busy:
+		s.MaxHandshakes = maxHandshakes
+		var underWay atomic.Int32
+		s.Upgrade = func(r *http.Request) (context.Context, error) {
+			if underWay.Add(1) > maxHandshakes {
+				g.ended("beyond MaxHandshakes")
+			}
+			defer underWay.Add(-1)
+			time.Sleep(hasty)
+			return r.Context(), nil
+		}
+	}
+	return s
 }
 
 // services returns what a channel can be used for.
@@ -193,57 +225,6 @@ func noise(n int) []byte {
 func push(ctx context.Context, c *wschannel.Channel) {
 	data := noise(16 << 10)
 	for c.SendBinary(ctx, data) == nil {
-	}
-}
-
-// members are the channels that get all that is published.
-type members struct {
-	mu  sync.Mutex
-	all map[*wschannel.Channel]chan *wschannel.Prepared
-}
-
-// publish sends the members something all the time. Who is too slow misses it.
-func (m *members) publish() {
-	news, err := wschannel.Prepare(wschannel.Message{Type: wschannel.Binary, Data: noise(8 << 10)})
-	if err != nil {
-		log.Fatal(err)
-	}
-	for {
-		time.Sleep(5 * time.Millisecond)
-		m.mu.Lock()
-		for _, queue := range m.all {
-			select {
-			case queue <- news:
-			default:
-			}
-		}
-		m.mu.Unlock()
-	}
-}
-
-// serve makes a channel a member.
-func (m *members) serve(ctx context.Context, c *wschannel.Channel) {
-	queue := make(chan *wschannel.Prepared, 16)
-	m.mu.Lock()
-	if m.all == nil {
-		m.all = map[*wschannel.Channel]chan *wschannel.Prepared{}
-	}
-	m.all[c] = queue
-	m.mu.Unlock()
-	defer func() {
-		m.mu.Lock()
-		delete(m.all, c)
-		m.mu.Unlock()
-	}()
-	for {
-		select {
-		case news := <-queue:
-			if c.SendPrepared(ctx, news) != nil {
-				return
-			}
-		case <-ctx.Done():
-			return
-		}
 	}
 }
 

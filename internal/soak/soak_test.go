@@ -64,6 +64,9 @@ func TestJudge(t *testing.T) {
 		{"descriptors left", func(_ *result, _, after *Stats, _ *bout) { after.Descriptors++ }, "descriptors after it"},
 		{"memory left", func(_ *result, _, after *Stats, _ *bout) { after.Live++ }, "in use after it"},
 		{"another end for peers", func(r *result, _, _ *Stats, _ *bout) { r.seen = map[string]int{"1009": 99, "open": 1} }, `for 1 peers it ended with "open"`},
+		{"an end that none has seen", func(_ *result, _, _ *Stats, b *bout) {
+			b.attack = &attack{name: "test", memory: 10, peerSees: []string{"1009"}, atLeast: "503"}
+		}, `for no peer with "503"`},
 		{"no end for peers", func(r *result, _, _ *Stats, _ *bout) { r.seen = map[string]int{"1009": 99} }, "for 99 peers of 100"},
 		{"another end for channels", func(_ *result, _, after *Stats, _ *bout) { after.Ends["1000"] = 1 }, `1 channels ended with "1000"`},
 		{"any end for channels", func(_ *result, _, after *Stats, b *bout) {
@@ -110,7 +113,7 @@ func TestMerge(t *testing.T) {
 // Every attack says what it may cost and what it must lead to.
 func TestAttacks(t *testing.T) {
 	seen := map[string]bool{}
-	for _, a := range slices.Concat(slow, fast) {
+	for _, a := range slices.Concat(slow, many, fast) {
 		switch {
 		case seen[a.name]:
 			t.Errorf("%s: the name is there twice", a.name)
