@@ -60,11 +60,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-idle:
 		return nil
 	case <-ctx.Done():
-		if isClosed(idle) {
-			return nil
-		}
 	}
 	s.mu.Lock()
+	if isClosed(idle) {
+		s.mu.Unlock()
+		return nil
+	}
 	s.waiting = slices.DeleteFunc(s.waiting, func(c chan struct{}) bool { return c == idle })
 	open = s.channels()
 	left := &ShutdownError{Cut: len(open), Running: s.running, Err: ctx.Err()}
