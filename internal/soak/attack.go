@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -29,6 +30,8 @@ type attack struct {
 
 	peers  int // in the short form; four times as many in the long one
 	memory int // the most KiB that each may take, beside the slack; of a client, clientMore
+
+	goroutines int // the most that each may keep busy at once. 0 is goroutinesEach
 
 	// How many connections of a peer the victim may see at once, of which it has
 	// not noticed that all but one have gone. 0 is 1.
@@ -265,7 +268,7 @@ func (b *bout) judge(r *result, first, before, peak, after Stats) {
 	if most := int64(b.peers*b.bound())<<10 + slack; peak.PeakResident-before.Resident > most {
 		complain("%d KiB of memory at the peak; at most %d are allowed", (peak.PeakResident-before.Resident)>>10, most>>10)
 	}
-	if most := before.Goroutines + b.peers*goroutinesEach*max(1, b.connections) + 64; peak.PeakGoroutines > most {
+	if most := before.Goroutines + b.peers*cmp.Or(b.goroutines, goroutinesEach)*max(1, b.connections) + 64; peak.PeakGoroutines > most {
 		complain("%d goroutines at the peak; at most %d are allowed", peak.PeakGoroutines, most)
 	}
 	if most := before.Descriptors + b.peers*max(1, b.connections)*descriptorsEach + 16; peak.PeakDescriptors > most {

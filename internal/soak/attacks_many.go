@@ -12,6 +12,10 @@ import (
 // refused is what a peer sees when a limit is in the way.
 const refused = "503"
 
+// closedAtOnce is how many goroutines a peer may keep busy if it is closed at the
+// same time as the others: one more, which hangs up.
+const closedAtOnce = goroutinesEach + 1
+
 // Peers that are more than a server lets in, and bad members of a group.
 var many = []attack{
 	{
@@ -44,13 +48,13 @@ var many = []attack{
 	},
 	{
 		name: "members that never read", server: true,
-		services: []string{"broadcast"}, set: hastily, unread: true, peers: 50, memory: 256,
+		services: []string{"broadcast"}, set: hastily, unread: true, peers: 50, memory: 256, goroutines: closedAtOnce,
 		peerSees: []string{"cut"}, ends: []string{"1013"},
 		run: (*peer).unread,
 	},
 	{
 		name: "members that read byte by byte", server: true,
-		services: []string{"broadcast"}, set: hastily, unread: true, peers: 50, memory: 256,
+		services: []string{"broadcast"}, set: hastily, unread: true, peers: 50, memory: 256, goroutines: closedAtOnce,
 		peerSees: []string{"cut"}, ends: []string{"1013"},
 		run: func(p *peer) string {
 			p.conn.SetReadDeadline(time.Now().Add(patience))

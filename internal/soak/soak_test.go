@@ -59,6 +59,10 @@ func TestJudge(t *testing.T) {
 			peak.PeakResident += peers * clientMore << 10
 		}, ""},
 		{"goroutines", func(_ *result, peak, _ *Stats, _ *bout) { peak.PeakGoroutines++ }, "goroutines at the peak"},
+		{"goroutines, of which more are allowed", func(_ *result, peak, _ *Stats, b *bout) {
+			peak.PeakGoroutines += peers
+			b.attack = &attack{name: "test", memory: 10, goroutines: goroutinesEach + 1, peerSees: []string{"1009"}}
+		}, ""},
 		{"descriptors", func(_ *result, peak, _ *Stats, _ *bout) { peak.PeakDescriptors++ }, "descriptors at the peak"},
 		{"goroutines left", func(_ *result, _, after *Stats, _ *bout) { after.Goroutines++ }, "goroutines after it"},
 		{"descriptors left", func(_ *result, _, after *Stats, _ *bout) { after.Descriptors++ }, "descriptors after it"},
