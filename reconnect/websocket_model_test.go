@@ -43,6 +43,7 @@ type web struct {
 	arrived map[int][]string // by the number of the link
 	replied map[int]int      // how many replies were accepted there
 	greeted map[int]bool     // its first message was OnConnect's
+	fenced  map[int]bool     // its last message has come, and all before it were handled
 	closed  map[int]bool     // the server has closed it, and so may have dropped the last messages
 }
 
@@ -188,6 +189,11 @@ func (w *web) handle(ctx context.Context, c *wschannel.Channel) {
 			w.mu.Unlock()
 			continue
 		}
+		if string(m.Data) == fence {
+			w.fenced[n] = true
+			w.mu.Unlock()
+			continue
+		}
 		w.arrived[n] = append(w.arrived[n], string(m.Data))
 		k := w.replied[n]
 		w.mu.Unlock()
@@ -202,6 +208,9 @@ func (w *web) handle(ctx context.Context, c *wschannel.Channel) {
 	w.mu.Unlock()
 	c.CloseWith([]status.Code{status.GoingAway, status.InternalError, 4000}[random.IntN(3)], "")
 }
+
+// fence is what is sent on the last link behind all else, and not replied to.
+const fence = "fence"
 
 // cutAll breaks what links there are, and lets those to come be good ones.
 func (w *web) cutAll() {
@@ -295,7 +304,7 @@ func TestModelOverSockets(t *testing.T) {
 func (s storm) rage(t *testing.T, w *web) {
 	random := rand.New(rand.NewPCG(w.random.Uint64(), 0))
 	w.conns = make(chan net.Conn, 1000)
-	w.arrived, w.replied, w.greeted, w.closed = map[int][]string{}, map[int]int{}, map[int]bool{}, map[int]bool{}
+	w.arrived, w.replied, w.greeted, w.fenced, w.closed = map[int][]string{}, map[int]int{}, map[int]bool{}, map[int]bool{}, map[int]bool{}
 	defer w.serve()()
 	l := &ledger{fates: map[string]*fate{}}
 	unit := time.Millisecond // of pauses
@@ -390,11 +399,18 @@ func (s storm) rage(t *testing.T, w *web) {
 
 // settle waits until all has arrived that can.
 func (s storm) settle(t *testing.T, c *reconnect.Channel[wschannel.Message, wschannel.Message], w *web, l *ledger) {
+	fencing, toSend := -1, false // the link that a fence is for, behind what is sent again there
 	settled := func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		last := len(w.links) - 1
 		if c.State().Phase != reconnect.Open || last < w.storms || !w.greeted[last] {
+			return false
+		}
+		if last != fencing {
+			fencing, toSend = last, true
+		}
+		if !w.fenced[last] {
 			return false
 		}
 		l.mu.Lock()
@@ -418,6 +434,9 @@ func (s storm) settle(t *testing.T, c *reconnect.Channel[wschannel.Message, wsch
 		return got == w.replied[last]
 	}
 	for late := time.Now().Add(30 * time.Second); !settled() && time.Now().Before(late); {
+		if toSend {
+			toSend = c.Send(t.Context(), text(fence)) != nil
+		}
 		time.Sleep(10 * time.Millisecond)
 	}
 }
