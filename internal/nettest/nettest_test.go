@@ -24,6 +24,9 @@ func wrap(near, far net.Conn) (c1, c2 net.Conn, stop func(), err error) {
 		}()
 		c1.Close()
 		<-closed
+		// A test may be closing one itself, which needs what is below until then.
+		<-client.Done()
+		<-server.Done()
 	}, nil
 }
 
