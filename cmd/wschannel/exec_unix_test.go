@@ -271,3 +271,17 @@ func TestProgramsEndWithServer(t *testing.T) {
 		})
 	}
 }
+
+// A program gets the signals as programs do: one that writes to a pipe which
+// nobody reads ends, as in "yes | head".
+func TestProgramDiesOfSIGPIPE(t *testing.T) {
+	p := execute(t, nil, "wschannel", "serve", "-listen", "127.0.0.1:0", "-exec", "kill -PIPE $$; echo alive")
+	c := dial(t, p.stderr.await(t, "listening on (.*)\n"))
+	m, err := c.Receive(t.Context())
+	if err == nil {
+		t.Fatalf("received %q, want the program's end", m.Data)
+	}
+	wantPeerClose(t, err, status.InternalError)
+	p.signal(os.Interrupt)
+	p.wantExit(exitOK)
+}

@@ -30,7 +30,8 @@ func main() {
 func signals() <-chan os.Signal {
 	c := make(chan os.Signal, 2)
 	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
-	signal.Ignore(syscall.SIGPIPE)
+	// If it were ignored, the programs that are run would inherit that.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	return c
 }
 
