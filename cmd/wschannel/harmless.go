@@ -4,6 +4,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -53,14 +54,17 @@ func acts(r rune) bool {
 	return unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r)
 }
 
-// A screen writes text to a terminal.
+// A screen writes text to a terminal. Several loggers may write to one.
 type screen struct {
 	w    io.Writer
+	mu   sync.Mutex
 	rest []byte // the beginning of a character
 	out  []byte
 }
 
 func (s *screen) Write(text []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	// Messages are UTF-8, so at the end of one nothing is left.
 	s.out, s.rest = appendHarmless(s.out[:0], append(s.rest, text...), false)
 	if _, err := s.w.Write(s.out); err != nil {

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"os"
+	"strings"
+	"sync"
 	"testing"
 )
 
@@ -48,6 +50,25 @@ func TestScreen(t *testing.T) {
 		if got := shown.String(); got != want {
 			t.Errorf("in pieces of %d: %q, want %q", size, got, want)
 		}
+	}
+}
+
+// What several loggers write at the same time stays whole.
+func TestScreenOfSeveral(t *testing.T) {
+	const line = "a line\x1b\n"
+	var shown bytes.Buffer
+	s := &screen{w: &shown}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 100 {
+				s.Write([]byte(line))
+			}
+		})
+	}
+	all.Wait()
+	if got := shown.String(); got != strings.Repeat(harmlessLines(line), 400) {
+		t.Errorf("shown: %q", got)
 	}
 }
 
