@@ -196,7 +196,7 @@ func (p *program) connect(url string, o *connectOptions) int {
 			fmt.Fprintln(p.stderr, "connected: each line is sent as a message, Ctrl-D ends")
 		}
 		go s.send(newSource(p.stdin, o.format))
-		err = s.receive(ctx)
+		err = s.print(ctx)
 	}
 	cancel(nil)
 	return s.end(ctx, err, hungUp)

@@ -322,3 +322,28 @@ func TestConnectInterruptedTwice(t *testing.T) {
 	r.wantExit(exitFailed)
 	r.stderr.await(t, "^"+closedNormally+"wschannel: close not completed: .*\n$")
 }
+
+// A stuck is an output that takes nothing, until it is let go.
+type stuck struct{ written, letGo chan struct{} }
+
+func (s stuck) Write(p []byte) (int, error) {
+	s.written <- struct{}{}
+	<-s.letGo
+	return len(p), nil
+}
+
+// An interrupt ends it also when nobody reads its output.
+func TestConnectInterruptedWhileOutputIsStuck(t *testing.T) {
+	url := serveChannels(t, func(ctx context.Context, c *wschannel.Channel) {
+		c.SendText(ctx, "welcome")
+		<-ctx.Done()
+	})
+	out := stuck{make(chan struct{}, 1), make(chan struct{})}
+	defer close(out.letGo)
+	r := &running{t: t, stderr: newOutput(), signals: make(chan os.Signal, 2), exit: make(chan int, 1)}
+	r.run(endless(t), out, []string{"connect", url})
+	<-out.written
+	r.signals <- nil
+	r.wantExit(exitFailed)
+	r.stderr.want(t, "standard error", "wschannel: standard output: nobody reads it\n"+closedNormally)
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/wschannel/wschannel"
 )
@@ -80,6 +81,30 @@ func (s *session) receive(ctx context.Context) error {
 		if err := s.display.show(t, s.silence.reader(message)); err != nil {
 			return err
 		}
+	}
+}
+
+// stuckTime is how long a write to standard output may go on when everything is
+// to end.
+const stuckTime = time.Second
+
+var errStuck = errors.New("nobody reads it")
+
+// print is receive, but ends soon after ctx also if standard output is a pipe
+// that is full.
+func (s *session) print(ctx context.Context) error {
+	ended := make(chan error, 1)
+	go func() { ended <- s.receive(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(stuckTime):
+		return &outputError{errStuck}
 	}
 }
 
