@@ -75,7 +75,8 @@ type Mux[R, S any] struct {
 	past     idSet                        // the peer's channels that were here and have gone
 	pending  int                          // channels that nobody took yet
 	waiting  []*MuxChannel[R, S]          // for Accept; some may have been taken by Join
-	closes   []uint64                     // to be sent
+	closes   []muxClose                   // to be sent
+	provoked int                          // how many of them the peer has brought about
 	closing  bool
 	late     *time.Timer // when closing takes too long
 	err      error
@@ -283,9 +284,12 @@ func (m *Mux[R, S]) shut() {
 	}
 }
 
-// tellClosed has a close sent.
-func (m *Mux[R, S]) tellClosed(c *MuxChannel[R, S]) {
-	m.closes = append(m.closes, c.out)
+// tellClosed has a close sent, which the peer may have brought about.
+func (m *Mux[R, S]) tellClosed(c *MuxChannel[R, S], provoked bool) {
+	m.closes = append(m.closes, muxClose{c.out, provoked})
+	if provoked {
+		m.provoked++
+	}
 	notify(m.wake)
 }
 

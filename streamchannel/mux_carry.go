@@ -7,6 +7,12 @@ import (
 
 // How a Mux receives and sends.
 
+// A muxClose is a close to be sent.
+type muxClose struct {
+	out      uint64 // the id
+	provoked bool   // by the peer
+}
+
 // maxCloses is how many closes may wait that the peer has brought about.
 const maxCloses = 1024
 
@@ -48,10 +54,11 @@ func (m *Mux[R, S]) dispatch(e Envelope[R]) bool {
 	case m.pending >= m.backlog:
 		if e.ID%2 == 1 && !e.Close { // it was opened by the peer, who has to know
 			m.past.add(e.ID)
-			m.closes = append(m.closes, e.ID+1)
+			m.closes = append(m.closes, muxClose{e.ID + 1, true})
+			m.provoked++
 			notify(m.wake)
 		}
-		return len(m.closes) <= maxCloses
+		return m.provoked <= maxCloses
 	default:
 		c = m.arrive(e.ID)
 	}
@@ -60,7 +67,7 @@ func (m *Mux[R, S]) dispatch(e Envelope[R]) bool {
 	} else if c.inbox.finish(ErrClosed) && !c.pending {
 		m.remove(c)
 	}
-	return len(m.closes) <= maxCloses
+	return m.provoked <= maxCloses
 }
 
 // isPast reports whether a channel under which something came has been here.
@@ -92,7 +99,7 @@ func (m *Mux[R, S]) deliver(c *MuxChannel[R, S], a arrival[R]) {
 	if c.inbox.put(a, m.capacity) || !c.inbox.finish(ErrOverflow) {
 		return
 	}
-	m.tellClosed(c)
+	m.tellClosed(c, true)
 	if !c.pending {
 		m.remove(c)
 	}
@@ -142,9 +149,12 @@ func (m *Mux[R, S]) nextClose() (out uint64, some, closing bool) {
 		m.closes = nil
 		return 0, false, m.closing
 	}
-	out = m.closes[0]
+	c := m.closes[0]
 	m.closes = m.closes[1:]
-	return out, true, false
+	if c.provoked {
+		m.provoked--
+	}
+	return c.out, true, false
 }
 
 // idSet holds odd ids. It takes little room if they are added more or less in

@@ -224,6 +224,34 @@ func TestMuxFlood(t *testing.T) {
 	})
 }
 
+// What this end closes itself is not held against the peer, however much of it
+// waits to be sent.
+func TestMuxManyCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := streamchannel.Pair[textEnvelope, textEnvelope](0)
+		m := streamchannel.NewMux(near, nil)
+		const many = 5000
+		for range many {
+			c, err := m.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+		}
+		if err := far.Send(t.Context(), textEnvelope{Message: "x"}); err != nil {
+			t.Fatal(err)
+		}
+		text(t, m.Default(), "x")
+		for i := range many {
+			if e, err := far.Receive(t.Context()); err != nil || !e.Close || e.ID != uint64(2*i+1) {
+				t.Fatalf("received %+v, %v, want the close of %d", e, err, 2*i+1)
+			}
+		}
+		far.Close()
+		<-m.Done()
+	})
+}
+
 // IDs that come and go in whatever order are remembered in little room.
 func TestMuxManyIDs(t *testing.T) {
 	onWire(t, nil, func(t *testing.T, m textMux, w *wire) {
