@@ -218,6 +218,8 @@ func (c *netConn) Close() error {
 	close(c.closing)
 	started := c.started
 	c.mu.Unlock()
+	c.reading.set(time.Now()) // whoever waits in Read shall not wait for what follows
+	c.writing.set(time.Time{})
 
 	if started {
 		late := time.NewTimer(streamCloseTimeout)

@@ -127,6 +127,31 @@ func TestNetConnCloseTimeout(t *testing.T) {
 	})
 }
 
+// A Read that waits ends when Close begins, and not when that is done.
+func TestNetConnCloseEndsRead(t *testing.T) {
+	inBubble(t, func(t *testing.T, role Role) {
+		c, _ := withPeer(t, netPipe, role, &Options{WriteTimeout: -1, PingInterval: -1})
+		conn := NetConn(c)
+		if _, err := conn.Write([]byte("nobody reads this")); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		read := async(func() error {
+			_, err := conn.Read(make([]byte, 1))
+			if took := time.Since(began); took > 0 {
+				t.Errorf("Read went on for %v", took)
+			}
+			return err
+		})
+		synctest.Wait()
+		closed := async(conn.Close)
+		if err := <-read; err != net.ErrClosed {
+			t.Errorf("Read: %v", err)
+		}
+		<-closed
+	})
+}
+
 func TestNetConnAddresses(t *testing.T) {
 	client, _ := channelPair(t, tcpPair, nil)
 	conn := NetConn(client)
