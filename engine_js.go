@@ -270,15 +270,19 @@ func (e *engine) closeSocket(code status.Code, reason string) {
 	})
 	if err != nil {
 		e.finish(err)
+		e.hangUp() // not every platform takes every code
 	}
 }
+
+// hangUp closes the socket with no code. It fails only where that is closed
+// already.
+func (e *engine) hangUp() { try(func() { e.socket.Call("close") }) }
 
 func (e *engine) closeNow() {
 	e.decide(&CloseError{Code: status.AbnormalClosure})
 	e.deafen()
 	e.finish(errHungUp)
-	// It fails only where the socket is closed already.
-	try(func() { e.socket.Call("close") })
+	e.hangUp()
 }
 
 var errHungUp = errors.New("hung up")

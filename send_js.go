@@ -123,7 +123,7 @@ func (e *engine) awaitRoom(ctx context.Context) error {
 func (e *engine) lose(cause error) {
 	e.decide(&CloseError{Code: status.AbnormalClosure, Cause: cause})
 	e.finish(cause)
-	try(func() { e.socket.Call("close") })
+	e.hangUp()
 }
 
 // buffered returns what has not left yet. After the end it never will.

@@ -194,3 +194,25 @@ func TestSentMemoryIsGivenBack(t *testing.T) {
 		t.Errorf("%d messages were seen; want 2", len(arrays))
 	}
 }
+
+// A platform that refuses a close code is asked to close without one: the
+// connection must not stay open behind a channel that is over.
+func TestCloseThrows(t *testing.T) {
+	f := newFake(t, open)
+	calls := 0
+	called := js.FuncOf(func(js.Value, []js.Value) any {
+		calls++
+		return ""
+	})
+	defer called.Release()
+	// It asks for the text of what it is bound to, and throws if it has an argument.
+	normalize := js.Global().Get("String").Get("prototype").Get("normalize")
+	f.Set("close", normalize.Call("bind", map[string]any{"toString": called}))
+	c := f.channel(t, nil)
+	if err := c.CloseWith(4000, "bye"); err == nil {
+		t.Error("CloseWith: no error")
+	}
+	if calls != 2 {
+		t.Errorf("close was called %d times, want once with the code and once without", calls)
+	}
+}
