@@ -45,7 +45,7 @@ type FanOut[R any] struct {
 	room   chan struct{} // holds a token after one that others wait for got room
 
 	mu   sync.Mutex
-	subs []*Subscription[R]
+	subs []*Subscription[R] // replaced by each change
 	end  error
 }
 
@@ -69,7 +69,7 @@ func (f *FanOut[R]) Subscribe(capacity int, full WhenFull) *Subscription[R] {
 	if f.end != nil {
 		s.finish(f.end)
 	} else {
-		f.subs = append(f.subs, s)
+		f.subs = append(slices.Clip(f.subs), s)
 	}
 	return s
 }
@@ -119,10 +119,20 @@ func (f *FanOut[R]) hasRoom() bool {
 
 func (f *FanOut[R]) distribute(m R, err error) {
 	f.mu.Lock()
+	subs := f.subs
+	f.mu.Unlock()
+	for _, s := range subs {
+		// Not under the lock: Clone is the user's code.
+		if !s.deliver(arrival[R]{own(m), err}) {
+			f.forget(s)
+		}
+	}
+}
+
+func (f *FanOut[R]) forget(s *Subscription[R]) {
+	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.subs = slices.DeleteFunc(f.subs, func(s *Subscription[R]) bool {
-		return !s.deliver(arrival[R]{own(m), err})
-	})
+	f.subs = slices.DeleteFunc(slices.Clone(f.subs), func(other *Subscription[R]) bool { return other == s })
 }
 
 func (f *FanOut[R]) finish(err error) {
@@ -195,10 +205,7 @@ func (s *Subscription[R]) receiveInTurn(ctx context.Context) error {
 func (s *Subscription[R]) Close() error {
 	s.inbox.abandon(ErrClosed)
 	s.cancel()
-	f := s.fan
-	f.mu.Lock()
-	f.subs = slices.DeleteFunc(f.subs, func(other *Subscription[R]) bool { return other == s })
-	f.mu.Unlock()
+	s.fan.forget(s)
 	s.gotRoom()
 	return nil
 }

@@ -248,3 +248,34 @@ func TestSubscribeAfterTheEnd(t *testing.T) {
 		}
 	}
 }
+
+// A shy message can be cloned only while it may subscribe.
+type shy struct{ subscribe func() }
+
+func (m shy) Clone() shy {
+	m.subscribe()
+	return m
+}
+
+// Clone is the user's code, and may use the FanOut.
+func TestFanOutCloneSubscribes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := streamchannel.Pair[shy, shy](1)
+		defer far.Close()
+		f := streamchannel.NewFanOut(near)
+		s := f.Subscribe(1, streamchannel.WaitWhenFull)
+		ready := false
+		err := far.Send(t.Context(), shy{func() {
+			if ready {
+				f.Subscribe(1, streamchannel.DropWhenFull)
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ready = true
+		if _, err := s.Receive(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
