@@ -52,8 +52,13 @@ func cross(n int) (leave func()) {
 	})
 	b.mu.Lock()
 	if b.size < max(n, minScratch) {
-		b.size = max(n, 2*b.size, minScratch)
-		b.scratch = b.uint8Array.New(b.size)
+		size := max(n, 2*b.size, minScratch)
+		// It throws if there is no memory, which must not lock out everybody.
+		if err := try(func() { b.scratch = b.uint8Array.New(size) }); err != nil {
+			b.mu.Unlock()
+			panic(err)
+		}
+		b.size = size
 	}
 	return b.mu.Unlock
 }
