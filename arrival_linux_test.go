@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
@@ -175,4 +176,37 @@ func TestArrivalsBeforeTheEnd(t *testing.T) {
 func isClosedWith(err error, code status.Code) bool {
 	end, ok := errors.AsType[*CloseError](err)
 	return ok && end.Code == code
+}
+
+// A compressed message that a reader has left in the middle is read to its end,
+// wherever it is cut, for the next one refers to it.
+func TestArrivalsBehindAReader(t *testing.T) {
+	for _, on := range sockets {
+		for _, form := range formsOfListening {
+			t.Run(form.name+" on "+on.name, func(t *testing.T) {
+				c, p := compressedPeer(t, on.connect, RoleServer, Options{}, contextMode)
+				d := newDeflater(CompressionContext)
+				onMessage, messages, _, _ := collect()
+				for _, cut := range []int{1, 2, 5, 6, 7, 200, 500} {
+					left, next := fmt.Sprint(rand.Perm(100), cut), fmt.Sprint(rand.Perm(100))
+					z := d.deflate(left)
+					p.write(p.frame(textBegin|rsv1, z[:10]))
+					wantReader(t, c, Text)
+					stop := form.listen(c, onMessage, nil)
+					wantRiding(t, c)
+					rest := append(p.frame(continuation, z[10:20]), p.frame(pingFrame, "?")...)
+					rest = append(rest, p.frame(lastFragment, z[20:])...)
+					rest = append(rest, p.frame(textFrame|rsv1, d.deflate(next))...)
+					cut = min(cut, len(rest)-1)
+					writePart(t, c, p, rest[:cut])
+					wantRiding(t, c)
+					p.write(rest[cut:])
+					wantTold(t, messages, Text, next)
+					p.expect(pongFrame, "?")
+					stop()
+					eventually(t, "the right to receive", func() bool { return !c.engine.reading.isClaimed() })
+				}
+			})
+		}
+	}
 }

@@ -237,7 +237,8 @@ func (e *engine) drained() bool {
 // stays in memory that is lent if it fills a good part of that.
 func (l *listener) pack() {
 	e := &l.c.engine
-	if n := e.in.Unparsed(); n > 0 {
+	// Not inside a message that is skimmed: that is not collected.
+	if n := e.in.Unparsed(); n > 0 && !e.streaming {
 		if _, ok := e.in.Lent(); !ok {
 			e.in.Collect(nil)
 			if l.views && n > readBuffer/4 {
