@@ -158,6 +158,9 @@ func (l *listener) listen() (more bool) {
 // the socket, whatever was found there before.
 func (l *listener) poll(a *arrivals, first bool) error {
 	e := &l.c.engine
+	if l.isStopped() { // so as not to wait for the next receiver
+		return errStopped
+	}
 	if !l.ride.waiting {
 		e.reading.enter()
 	}

@@ -248,16 +248,43 @@ func TestRideStoppedBesideAReader(t *testing.T) {
 	wantRiding(t, c)
 	stop()
 	eventually(t, "the listener to leave", func() bool { return !c.engine.seat.isHeld() })
-	l := &listener{c: c, views: true}
-	l.state.Store(listenerStopped)
 	p.send(textFrame, "one")
 	p.send(textFrame, "two")
 	body := wantReader(t, c, Text)
-	if err := l.poll(&arrivals{}, true); err != errStopped {
+	l := &listener{c: c, views: true}
+	right := &c.engine.reading
+	eventually(t, "the right to read", right.try)
+	polled := async(func() error { return l.poll(&arrivals{}, true) })
+	eventually(t, "the listener to wait", func() bool { return right.state.Load()%rightNotes >= rightWaiter })
+	l.state.Store(listenerStopped)
+	right.release()
+	if err := within(t, "poll", polled); err != errStopped {
 		t.Errorf("the listener received: %v", err)
 	}
 	wantRead(t, body, "one")
 	wantMessage(t, c, "two")
+}
+
+// A listener that was stopped leaves at once, although the next receiver has begun
+// to wait.
+func TestRideStoppedBehindAReceiver(t *testing.T) {
+	riding(t, func(t *testing.T, connect connector, role Role, listen listenFunc) {
+		c, p := withPeer(t, connect, role, nil)
+		stop := listen(c, nil, nil)
+		wantRiding(t, c)
+		e := &c.engine
+		if !e.reading.try() {
+			t.Fatal("somebody reads while the listener waits")
+		}
+		stop()
+		eventually(t, "the listener to leave", func() bool { return !e.seat.isHeld() })
+		if e.reading.anybody() {
+			t.Error("the listener has left and is there")
+		}
+		e.reading.release()
+		p.send(textFrame, "hello")
+		wantMessage(t, c, "hello")
+	})
 }
 
 // What is no plain socket is listened to by a goroutine.
