@@ -210,3 +210,91 @@ func TestArrivalsBehindAReader(t *testing.T) {
 		}
 	}
 }
+
+// A callback that pings has its pong, although messages wait behind its own.
+func TestArrivalsPing(t *testing.T) {
+	riding(t, func(t *testing.T, connect connector, role Role, listen listenFunc) {
+		c, p := withPeer(t, connect, role, nil)
+		onMessage, messages, _, _ := collect()
+		pinged := make(chan error, 1)
+		listen(c, func(typ Type, data []byte) {
+			before := string(data)
+			if strings.HasPrefix(before, "2 ") {
+				_, err := c.Ping(t.Context())
+				pinged <- err
+			}
+			if string(data) != before {
+				t.Error("changed")
+			}
+			onMessage(typ, data)
+		}, nil)
+		wantRiding(t, c)
+		for _, n := range []int{10, 16, 40} {
+			frames, texts := together(p, n)
+			p.write(frames)
+			first, payload, err := p.read()
+			if err != nil || first != pingFrame {
+				t.Fatal(first, err)
+			}
+			p.send(textFrame, "in between")
+			p.send(pongFrame, payload)
+			if err := within(t, "pong", pinged); err != nil {
+				t.Error(err)
+			}
+			for _, text := range append(texts, "in between") {
+				wantTold(t, messages, Text, text)
+			}
+
+		}
+	})
+}
+
+// What came before a connection was lost is called back, or received, although a
+// callback was the first to notice, in the middle of it.
+func TestArrivalsBeforeALoss(t *testing.T) {
+	for _, stops := range []bool{false, true} {
+		riding(t, func(t *testing.T, connect connector, role Role, listen listenFunc) {
+			c, p := withPeer(t, connect, role, nil)
+			onMessage, messages, onDone, over := collect()
+			ready := make(chan func(), 1)
+			ready <- listen(c, func(typ Type, data []byte) {
+				before := string(data)
+				if strings.HasPrefix(before, "2 ") {
+					for c.SendText(t.Context(), letters(1000)) == nil {
+					}
+					if stops {
+						(<-ready)()
+					}
+				}
+				if string(data) != before {
+					t.Error("changed")
+				}
+				onMessage(typ, data)
+			}, onDone)
+			wantRiding(t, c)
+			frames, texts := together(p, 60)
+			p.write(frames)
+			p.conn.Close()
+			called := texts
+			if stops {
+				called = texts[:3]
+			}
+			for _, text := range called {
+				wantTold(t, messages, Text, text)
+			}
+			end := error(nil)
+			if stops {
+				eventually(t, "the right to receive", func() bool { return !c.engine.reading.isClaimed() })
+				for _, text := range texts[3:] {
+					wantMessage(t, c, text)
+				}
+				_, end = c.Receive(t.Context())
+			} else {
+				end = within(t, "onDone", over)
+			}
+			if !isClosedWith(end, 1006) || len(messages) > 0 || len(over) > 0 {
+				t.Errorf("ended with %v", end)
+			}
+		})
+	}
+}

@@ -87,3 +87,32 @@ func TestRightIsGivenToWhoWaits(t *testing.T) {
 		}
 	})
 }
+
+// However many receivers are there, and however many there have been, nothing else
+// in the same word changes.
+func TestReceptionCounts(t *testing.T) {
+	var r reception
+	r.claim()
+	r.state.Add(oneReceive * (1<<24 - 1000)) // there have been that many
+	const many = oneReceive/oneThere + 1000
+	before := r.receives()
+	for range many {
+		r.enter()
+	}
+	if !r.isClaimed() || r.isHeld() || !r.anybody() {
+		t.Errorf("%#x while %d are there", r.state.Load(), many)
+	}
+	for range many {
+		r.leave()
+	}
+	if got := (r.receives() - before) % (1 << 24); !r.isClaimed() || r.isHeld() || r.anybody() || got != many {
+		t.Errorf("%#x after %d have left; %d are counted", r.state.Load(), many, got)
+	}
+	r.unclaim()
+	if !r.begin() || r.claim() || r.try() || !r.anybody() {
+		t.Errorf("%#x while one receives", r.state.Load())
+	}
+	if r.end(); r.isClaimed() || r.isHeld() || r.anybody() {
+		t.Errorf("%#x when that one has left", r.state.Load())
+	}
+}
