@@ -52,7 +52,7 @@ func stressReceiving(t *testing.T, connect connector, mode CompressionMode, r *r
 	dice := func() *rand.Rand { return rand.New(rand.NewPCG(r.Uint64(), r.Uint64())) }
 	s := &stressed{t: t, c: c, p: p, r: r, dice: dice()}
 	const atLast = 40
-	for i := range 1000 {
+	for i := range 600 {
 		size := r.IntN(20)
 		if r.IntN(10) == 0 {
 			size = r.IntN([]int{200, 5000, 100_000}[r.IntN(3)])
