@@ -7,7 +7,10 @@ const post = (what, body) => fetch(what, { method: "POST", body });
 let over = false;
 const fail = (why) => over || post("failed", String(why?.stack ?? why));
 
-globalThis.addEventListener("error", (event) => fail(event.error ?? event.message));
+globalThis.addEventListener("error", (event) => {
+	if (over) event.preventDefault(); // or the page of a worker hears of it
+	fail(event.error ?? event.message);
+});
 globalThis.addEventListener("unhandledrejection", (event) => fail(event.reason));
 
 (async () => {
