@@ -75,18 +75,40 @@ func Example_room() {
 	// Output: hello <nil>
 }
 
-// publish sends the same message to two groups.
-func publish() {
-	news, err := wschannel.Prepare(wschannel.Message{Type: wschannel.Text, Data: []byte("for all of you")})
+// publish sends the same message to several groups.
+func publish(m wschannel.Message, groups ...*wschannel.Group) error {
+	news, err := wschannel.Prepare(m)
 	if err != nil {
-		return // not UTF-8
+		return err // not UTF-8
 	}
-	for _, g := range []*wschannel.Group{new(wschannel.Group), new(wschannel.Group)} {
+	for _, g := range groups {
 		g.PublishPrepared(news)
 	}
+	return nil
 }
 
-func TestPublishPrepared(t *testing.T) { publish() }
+func TestPublishPrepared(t *testing.T) {
+	var rooms [2]wschannel.Group
+	var peers [2]*wschannel.Channel
+	for i := range rooms {
+		ch, peer := pair()
+		defer peer.CloseNow()
+		defer ch.CloseNow()
+		rooms[i].Join(ch)
+		peers[i] = peer
+	}
+	if err := publish(wschannel.Message{Type: wschannel.Text, Data: []byte("for all of you")}, &rooms[0], &rooms[1]); err != nil {
+		t.Fatal(err)
+	}
+	for _, peer := range peers {
+		if m, err := peer.Receive(t.Context()); string(m.Data) != "for all of you" {
+			t.Errorf("received %q, %v", m.Data, err)
+		}
+	}
+	if err := publish(wschannel.Message{Type: wschannel.Text, Data: []byte{0xFF}}, &rooms[0]); err != wschannel.ErrInvalidUTF8 {
+		t.Errorf("what is not UTF-8: %v", err)
+	}
+}
 
 func TestRidOfSlowPeers(t *testing.T) {
 	ctx := t.Context()

@@ -13,10 +13,7 @@ import (
 // The Go code blocks of the documents run, too: their lines stand, one behind
 // the other and whatever their indentation, in a test, in an example that checks
 // its output, or in a declaration beside these. Blocks that are whole programs
-// are built and run by TestQuickStart. The rest is in compiledOnly.
-
-// compiledOnly maps a line of a block to the reason why it does not run.
-var compiledOnly = map[string]string{}
+// are built and run by TestQuickStart.
 
 func TestSnippetsRun(t *testing.T) {
 	tests := []*file{
@@ -57,9 +54,6 @@ func runningComplaints(t *testing.T, name, text string, tests []*file) []string 
 			continue
 		}
 		wanted := trimmed(code)
-		if slices.ContainsFunc(wanted, func(line string) bool { return compiledOnly[line] != "" }) {
-			continue
-		}
 		why := "the block is in no test"
 		for _, f := range tests {
 			where := within(f, wanted)
