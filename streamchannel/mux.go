@@ -284,9 +284,9 @@ func (m *Mux[R, S]) shut() {
 	}
 }
 
-// tellClosed has a close sent, which the peer may have brought about.
-func (m *Mux[R, S]) tellClosed(c *MuxChannel[R, S], provoked bool) {
-	m.closes = append(m.closes, muxClose{c.out, provoked})
+// tellClosed has a close sent under an id, which the peer may have brought about.
+func (m *Mux[R, S]) tellClosed(out uint64, provoked bool) {
+	m.closes = append(m.closes, muxClose{out, provoked})
 	if provoked {
 		m.provoked++
 	}

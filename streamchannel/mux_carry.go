@@ -54,9 +54,7 @@ func (m *Mux[R, S]) dispatch(e Envelope[R]) bool {
 	case m.pending >= m.backlog:
 		if e.ID%2 == 1 && !e.Close { // it was opened by the peer, who has to know
 			m.past.add(e.ID)
-			m.closes = append(m.closes, muxClose{e.ID + 1, true})
-			m.provoked++
-			notify(m.wake)
+			m.tellClosed(e.ID+1, true)
 		}
 		return m.provoked <= maxCloses
 	default:
@@ -99,7 +97,7 @@ func (m *Mux[R, S]) deliver(c *MuxChannel[R, S], a arrival[R]) {
 	if c.inbox.put(a, m.capacity) || !c.inbox.finish(ErrOverflow) {
 		return
 	}
-	m.tellClosed(c, true)
+	m.tellClosed(c.out, true)
 	if !c.pending {
 		m.remove(c)
 	}

@@ -91,7 +91,7 @@ func (c *MuxChannel[R, S]) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if c.inbox.abandon(ErrClosed) && !m.closing {
-		m.tellClosed(c, false)
+		m.tellClosed(c.out, false)
 		m.remove(c)
 	}
 	return nil
